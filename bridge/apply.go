@@ -1,0 +1,186 @@
+package bridge
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"limsbridge/whoop"
+)
+
+// Apply returns r as it stands after e. It is the one place where a journal line changes a
+// record, so that replaying the journal and having lived through it give the same record. It
+// decides nothing: what an event means was decided when it was written.
+func (r Record) Apply(e Event) Record {
+	r = r.Clone()
+	if e.Key != nil {
+		r.Key = *e.Key
+	}
+	switch e.Kind {
+	case IntentEvent:
+		r.Attempts = append(r.Attempts, Attempt{
+			Seq: e.Seq, Action: e.Action, Whole: e.Whole, Requests: slices.Clone(e.Requests),
+			Status: e.Status, Report: e.Report, Prints: slices.Clone(e.Prints), Begun: e.At,
+		})
+	case OutcomeEvent:
+		r.settle(e)
+	case LookEvent:
+		r.Looked = e.At
+		for _, s := range e.Shown {
+			r.show(s)
+		}
+	case HoldEvent:
+		h := Hold{Seq: e.Seq, Kind: e.Hold, Source: e.Source, Row: e.Row, Detail: e.Detail, Since: e.At}
+		if len(e.Requests) > 0 {
+			h.Request = e.Requests[0]
+		}
+		r.Holds = append(r.Holds, h)
+	case UnholdEvent:
+		r.Holds = slices.DeleteFunc(r.Holds, func(h Hold) bool { return h.Seq == e.Intent })
+	}
+	return r
+}
+
+// settle applies the outcome of an attempt.
+func (r *Record) settle(e Event) {
+	i := slices.IndexFunc(r.Attempts, func(a Attempt) bool { return a.Seq == e.Intent })
+	if i < 0 {
+		return
+	}
+	a := r.Attempts[i]
+	if e.Outcome == whoop.InDoubt {
+		r.Attempts[i].Ended = e.At
+		return
+	}
+	r.Attempts = slices.Delete(r.Attempts, i, i+1)
+	if e.Outcome != whoop.Sent {
+		return
+	}
+	for _, id := range a.Requests {
+		q := r.Request(id)
+		if q == nil {
+			continue
+		}
+		switch a.Action {
+		case SetStatus:
+			q.Status = a.Status
+		case SubmitReport:
+			q.Final = q.Final || a.Report == whoop.ReportFinal
+			for _, s := range a.Prints {
+				s.At = e.At
+				q.remember(s)
+			}
+		}
+	}
+}
+
+// show applies what a look showed of one service request. A status is only ever adopted by the
+// pass, as an event of its own; here the first look's status is taken over when it is empty.
+func (r *Record) show(s Request) {
+	if q := r.Request(s.ID); q != nil {
+		q.Code, q.Revoked = s.Code, s.Revoked
+		if s.Status != "" {
+			q.Status = s.Status
+		}
+		return
+	}
+	r.Requests = append(r.Requests, Request{ID: s.ID, Code: s.Code, Revoked: s.Revoked, Status: s.Status})
+}
+
+// remember replaces the sent version of an observation.
+func (q *Request) remember(s Sent) {
+	for i := range q.Sent {
+		if q.Sent[i].Code == s.Code {
+			q.Sent[i] = s
+			return
+		}
+	}
+	q.Sent = append(q.Sent, s)
+}
+
+// Request returns the service request with this id, or nil.
+func (r *Record) Request(id uuid.UUID) *Request {
+	for i := range r.Requests {
+		if r.Requests[i].ID == id {
+			return &r.Requests[i]
+		}
+	}
+	return nil
+}
+
+// Open reports whether the attempt's call may still be running.
+func (a Attempt) Open() bool { return a.Ended.IsZero() }
+
+// Clone returns a copy that shares nothing with r.
+func (r Record) Clone() Record {
+	r.Requests = slices.Clone(r.Requests)
+	for i := range r.Requests {
+		r.Requests[i].Sent = slices.Clone(r.Requests[i].Sent)
+	}
+	r.Rows = slices.Clone(r.Rows)
+	r.Attempts = slices.Clone(r.Attempts)
+	for i := range r.Attempts {
+		r.Attempts[i].Requests = slices.Clone(r.Attempts[i].Requests)
+		r.Attempts[i].Prints = slices.Clone(r.Attempts[i].Prints)
+	}
+	r.Holds = slices.Clone(r.Holds)
+	return r
+}
+
+// State is where the bridge as a whole stands. Like Record it changes only by Apply.
+type State struct {
+	Created time.Time `json:"created"` // of the ledger
+	// Config is the hash of the configuration that was in force last.
+	Config string `json:"config,omitempty"`
+	// Intents counts all intents ever; zero means that nothing was ever sent.
+	Intents uint64 `json:"intents"`
+	// Doubts counts the doubtful report outcomes in a row (the breaker).
+	Doubts int `json:"doubts"`
+	// Minutes counts the calls of the last day by minute (the quota), oldest first.
+	Minutes []MinuteCount `json:"minutes,omitempty"`
+	// Hours counts the reports of the last day by hour (the brake), oldest first.
+	Hours []HourCount `json:"hours,omitempty"`
+	// Stops are the reasons for which all sending, or one kind of it, stands still.
+	Stops []Stop `json:"stops,omitempty"`
+	// Releases are the brakes that a person released for a while.
+	Releases []Release `json:"releases,omitempty"`
+	// Pauses were asked for by a person.
+	Pauses []Pause `json:"pauses,omitempty"`
+}
+
+// MinuteCount is the number of calls in one minute.
+type MinuteCount struct {
+	Start time.Time `json:"start"`
+	Calls int       `json:"calls"`
+}
+
+// HourCount is the number of accepted reports in one hour, and how many of them corrected or
+// amended something.
+type HourCount struct {
+	Start       time.Time `json:"start"`
+	Reports     int       `json:"reports"`
+	Corrections int       `json:"corrections"`
+}
+
+// Stop is one standing reason not to send.
+type Stop struct {
+	Kind  string    `json:"kind"` // forbidden, foreign, corrections, first_pass
+	Since time.Time `json:"since"`
+	Count int       `json:"count,omitempty"` // of a brake: how many were waiting
+}
+
+// Release lets a braked kind go on, by count and for an hour.
+type Release struct {
+	Kind  string    `json:"kind"`
+	Left  int       `json:"left"`
+	Until time.Time `json:"until"`
+}
+
+// Pause is a person's wish that nothing, or nothing of one test, is sent.
+type Pause struct {
+	Test  string    `json:"test,omitempty"` // WHOOP's order code; "" is everything
+	By    string    `json:"by"`
+	Why   string    `json:"why"`
+	Since time.Time `json:"since"`
+}
