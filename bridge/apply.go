@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -126,61 +125,4 @@ func (r Record) Clone() Record {
 	}
 	r.Holds = slices.Clone(r.Holds)
 	return r
-}
-
-// State is where the bridge as a whole stands. Like Record it changes only by Apply.
-type State struct {
-	Created time.Time `json:"created"` // of the ledger
-	// Config is the hash of the configuration that was in force last.
-	Config string `json:"config,omitempty"`
-	// Intents counts all intents ever; zero means that nothing was ever sent.
-	Intents uint64 `json:"intents"`
-	// Doubts counts the doubtful report outcomes in a row (the breaker).
-	Doubts int `json:"doubts"`
-	// Minutes counts the calls of the last day by minute (the quota), oldest first.
-	Minutes []MinuteCount `json:"minutes,omitempty"`
-	// Hours counts the reports of the last day by hour (the brake), oldest first.
-	Hours []HourCount `json:"hours,omitempty"`
-	// Stops are the reasons for which all sending, or one kind of it, stands still.
-	Stops []Stop `json:"stops,omitempty"`
-	// Releases are the brakes that a person released for a while.
-	Releases []Release `json:"releases,omitempty"`
-	// Pauses were asked for by a person.
-	Pauses []Pause `json:"pauses,omitempty"`
-}
-
-// MinuteCount is the number of calls in one minute.
-type MinuteCount struct {
-	Start time.Time `json:"start"`
-	Calls int       `json:"calls"`
-}
-
-// HourCount is the number of accepted reports in one hour, and how many of them corrected or
-// amended something.
-type HourCount struct {
-	Start       time.Time `json:"start"`
-	Reports     int       `json:"reports"`
-	Corrections int       `json:"corrections"`
-}
-
-// Stop is one standing reason not to send.
-type Stop struct {
-	Kind  string    `json:"kind"` // forbidden, foreign, corrections, first_pass
-	Since time.Time `json:"since"`
-	Count int       `json:"count,omitempty"` // of a brake: how many were waiting
-}
-
-// Release lets a braked kind go on, by count and for an hour.
-type Release struct {
-	Kind  string    `json:"kind"`
-	Left  int       `json:"left"`
-	Until time.Time `json:"until"`
-}
-
-// Pause is a person's wish that nothing, or nothing of one test, is sent.
-type Pause struct {
-	Test  string    `json:"test,omitempty"` // WHOOP's order code; "" is everything
-	By    string    `json:"by"`
-	Why   string    `json:"why"`
-	Since time.Time `json:"since"`
 }

@@ -45,14 +45,14 @@ type Record struct {
 
 // Request is one service request of a requisition.
 type Request struct {
-	ID      uuid.UUID
-	Code    string // WHOOP's code of what was ordered
-	Revoked bool   // cancelled by WHOOP
+	ID      uuid.UUID `json:"id"`
+	Code    string    `json:"code"`              // WHOOP's code of what was ordered
+	Revoked bool      `json:"revoked,omitempty"` // cancelled by WHOOP
 	// Status is the furthest business status that this ledger set, or adopted.
-	Status whoop.BusinessStatus
+	Status whoop.BusinessStatus `json:"status,omitempty"`
 	// Final says that a final report was sent.
-	Final bool
-	Sent  []Sent // the newest sent version of each observation
+	Final bool   `json:"final,omitempty"`
+	Sent  []Sent `json:"sent,omitempty"` // the newest sent version of each observation
 }
 
 // Print is a keyed fingerprint (HMAC-SHA-256, first 16 bytes) of one version of one observation.
@@ -60,11 +60,11 @@ type Print [16]byte
 
 // Sent is one version of one observation as it was sent, or is being sent.
 type Sent struct {
-	Code      string // WHOOP's observation code
-	Row       string // row_id in the results source
-	Print     Print
-	Withdrawn bool      // sent as entered-in-error
-	At        time.Time // when its report was accepted; zero in an attempt
+	Code      string    `json:"code"` // WHOOP's observation code
+	Row       string    `json:"row"`  // row_id in the results source
+	Print     Print     `json:"print"`
+	Withdrawn bool      `json:"withdrawn,omitempty"` // sent as entered-in-error
+	At        time.Time `json:"at,omitzero"`         // when its report was accepted; zero in an attempt
 }
 
 // RowMark remembers one LIMS row of a record: enough to know whether it changed, and to read it again.

@@ -1,4 +1,179 @@
 package bridge
 
-// Apply returns s as it stands after e, the one place where a journal line changes it.
-func (s State) Apply(e Event) State { return s }
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"limsbridge/whoop"
+)
+
+// State is where the bridge as a whole stands. Like Record it changes only by Apply.
+type State struct {
+	Created time.Time `json:"created"` // of the ledger
+	// Config is the hash of the configuration that was in force last.
+	Config string `json:"config,omitempty"`
+	// Intents counts all intents ever; zero means that nothing was ever sent.
+	Intents uint64 `json:"intents"`
+	// Breakers count what went wrong in a row, for reports and for statuses.
+	Breakers map[ActionKind]Breaker `json:"breakers,omitempty"`
+	// Minutes counts the calls of the last day by minute (the quota), oldest first.
+	Minutes []MinuteCount `json:"minutes,omitempty"`
+	// Hours counts the reports of the last day by hour (the brake), oldest first.
+	Hours []HourCount `json:"hours,omitempty"`
+	// Stops are the reasons for which all sending, or one kind of it, stands still.
+	Stops []Stop `json:"stops,omitempty"`
+	// Releases are the brakes that a person released for a while.
+	Releases []Release `json:"releases,omitempty"`
+	// Pauses were asked for by a person.
+	Pauses []Pause `json:"pauses,omitempty"`
+}
+
+// MinuteCount is the number of calls in one minute.
+type MinuteCount struct {
+	Start time.Time `json:"start"`
+	Calls int       `json:"calls"`
+}
+
+// HourCount is the number of accepted reports in one hour, and how many of them corrected or
+// amended something.
+type HourCount struct {
+	Start       time.Time `json:"start"`
+	Reports     int       `json:"reports"`
+	Corrections int       `json:"corrections"`
+}
+
+// Pause is a person's wish that nothing, or nothing of one test, is sent.
+type Pause struct {
+	Test  string    `json:"test,omitempty"` // WHOOP's order code; "" is everything
+	By    string    `json:"by"`
+	Why   string    `json:"why"`
+	Since time.Time `json:"since"`
+}
+
+// Acts of a person, as ActEvent.Act names them.
+const (
+	PauseAct   = "pause"   // Tests, or everything
+	ResumeAct  = "resume"  // Tests, or everything; also ends stops that are no brakes
+	ReleaseAct = "release" // Detail: the brake's kind; Count
+)
+
+// Apply changes s to how it stands after e: the one place where a journal line changes it.
+func (s *State) Apply(e Event) {
+	switch e.Kind {
+	case IntentEvent:
+		s.Intents++
+		s.call(e.At)
+	case LookEvent:
+		s.call(e.At)
+		for kind, b := range s.Breakers {
+			b.Probe = true
+			s.Breakers[kind] = b
+		}
+	case OutcomeEvent:
+		s.outcome(e)
+	case ConfigEvent:
+		s.Config = e.Config
+	case StopEvent:
+		if !slices.ContainsFunc(s.Stops, func(x Stop) bool { return x.Kind == e.Detail }) {
+			s.Stops = append(s.Stops, Stop{Kind: e.Detail, Since: e.At, Count: e.Count})
+		}
+	case ActEvent:
+		s.act(e)
+	}
+}
+
+func (s *State) call(at time.Time) {
+	start := at.UTC().Truncate(time.Minute)
+	if n := len(s.Minutes); n > 0 && !start.After(s.Minutes[n-1].Start) {
+		s.Minutes[n-1].Calls++
+		return
+	}
+	s.Minutes = append(s.Minutes, MinuteCount{Start: start, Calls: 1})
+	old := at.Add(-25 * time.Hour)
+	s.Minutes = slices.DeleteFunc(s.Minutes, func(m MinuteCount) bool { return m.Start.Before(old) })
+}
+
+func (s *State) outcome(e Event) {
+	if e.Action != SetStatus && e.Action != SubmitReport {
+		return
+	}
+	b, ok := s.Breakers[e.Action]
+	switch e.Outcome {
+	case whoop.InDoubt:
+		if s.Breakers == nil {
+			s.Breakers = map[ActionKind]Breaker{}
+		}
+		s.Breakers[e.Action] = Breaker{Doubts: b.Doubts + 1}
+	case whoop.Sent, whoop.Rejected:
+		if ok {
+			delete(s.Breakers, e.Action)
+		}
+	}
+	if e.Action != SubmitReport || e.Outcome != whoop.Sent {
+		return
+	}
+	start := e.At.UTC().Truncate(time.Hour)
+	n := len(s.Hours)
+	if n == 0 || start.After(s.Hours[n-1].Start) {
+		old := e.At.Add(-25 * time.Hour)
+		s.Hours = slices.DeleteFunc(s.Hours, func(h HourCount) bool { return h.Start.Before(old) })
+		s.Hours = append(s.Hours, HourCount{Start: start})
+		n = len(s.Hours)
+	}
+	s.Hours[n-1].Reports++
+	if !correction(e.Report) {
+		return
+	}
+	s.Hours[n-1].Corrections++
+	for i := range s.Releases {
+		if s.Releases[i].Kind == CorrectionsBrake {
+			s.Releases[i].Left--
+		}
+	}
+}
+
+func (s *State) act(e Event) {
+	switch e.Act {
+	case PauseAct:
+		tests := e.Tests
+		if len(tests) == 0 {
+			tests = []string{""}
+		}
+		for _, t := range tests {
+			s.Pauses = slices.DeleteFunc(s.Pauses, func(p Pause) bool { return p.Test == t })
+			s.Pauses = append(s.Pauses, Pause{Test: t, By: e.By, Why: e.Why, Since: e.At})
+		}
+	case ResumeAct:
+		if len(e.Tests) > 0 {
+			s.Pauses = slices.DeleteFunc(s.Pauses, func(p Pause) bool { return slices.Contains(e.Tests, p.Test) })
+			return
+		}
+		s.Pauses = nil
+		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return !x.Brake() })
+	case ReleaseAct:
+		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return x.Kind == e.Detail })
+		s.Releases = slices.DeleteFunc(s.Releases, func(r Release) bool { return r.Kind == e.Detail || r.Until.Before(e.At) })
+		s.Releases = append(s.Releases, Release{Kind: e.Detail, Left: e.Count, Until: e.At.Add(time.Hour)})
+	}
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s State) Clone() State {
+	s.Breakers = maps.Clone(s.Breakers)
+	s.Minutes = slices.Clone(s.Minutes)
+	s.Hours = slices.Clone(s.Hours)
+	s.Stops = slices.Clone(s.Stops)
+	s.Releases = slices.Clone(s.Releases)
+	s.Pauses = slices.Clone(s.Pauses)
+	return s
+}
+
+// Paused reports whether a person paused everything, or this test.
+func (s State) Paused(test string) bool {
+	return slices.ContainsFunc(s.Pauses, func(p Pause) bool { return p.Test == "" || p.Test == test })
+}
+
+func correction(r whoop.ReportStatus) bool {
+	return r == whoop.ReportCorrected || r == whoop.ReportAmended
+}
