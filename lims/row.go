@@ -46,6 +46,9 @@ type Cursor struct {
 	// Stamp is the greatest change stamp read so far that was not in the future by the server's
 	// own clock; "" is a source never read.
 	Stamp string `json:"stamp,omitempty"`
+	// Seen says that Stamp was read from a row and not set by Start: only then can a source whose
+	// newest stamp lies before it have gone back.
+	Seen bool `json:"seen,omitempty"`
 	// Trail remembers which stamp was the newest at which time, for change columns that are not
 	// date-times (integer, rowversion): looking back ten minutes needs to know where that was.
 	// Oldest first, at most a few dozen entries.
