@@ -11,7 +11,8 @@ const (
 	// Released: certainly not processed, may be tried again: no connection was obtained, or no
 	// byte was written to it, or 401, or 429. Nothing else.
 	Released Outcome = "released"
-	// Rejected: any other 4xx but 403, 408 and 409.
+	// Rejected: any other 4xx but 403, 408 and 409; or, with code 0, a report that cannot be written
+	// as the contract wants it and was not sent.
 	Rejected Outcome = "rejected"
 	// InDoubt: everything else: other 2xx, 3xx, 403, 408, 409, every 5xx, a connection without an answer.
 	InDoubt Outcome = "in doubt"
