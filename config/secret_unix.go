@@ -1,0 +1,44 @@
+//go:build !windows
+
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// openToOthers is a secret's file that others can read.
+type openToOthers struct {
+	path string
+	mode os.FileMode
+}
+
+func (e *openToOthers) Error() string {
+	return fmt.Sprintf("others can read %s (mode %04o)", e.path, e.mode.Perm())
+}
+
+func (e *openToOthers) cure() string { return "type: chmod 600 " + e.path }
+
+// readPrivate reads a file that only its owner may read. The mode is asked of the opened file,
+// so that what was checked is what is read.
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, &openToOthers{path, info.Mode()}
+	}
+	return io.ReadAll(io.LimitReader(f, 64<<10))
+}
+
+func readStored(path, instead string) (Secret, *secretError) { return readProtected(path, instead) }
+
+// seal leaves the text as it is: the file's mode protects it.
+func seal(text []byte) ([]byte, error) { return text, nil }

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"regexp"
+	"sync"
+	"time"
+)
+
+// plainName is what a setting's name may look like; what does not is not repeated in messages.
+var plainName = regexp.MustCompile(`^[\pL\pN_.-]{1,40}$`)
+
+// synonyms are names that other products use, by their plain form, for better advice.
+var synonyms = map[string]string{
+	"interval": "every", "schedule": "every", "poll": "every", "cron": "every",
+	"username": "user", "uid": "user", "pwd": "password", "pass": "password",
+	"tz": "time_zone", "dbname": "database", "db": "database", "catalog": "database",
+	"hostname": "host", "address": "server", "instance": "server",
+	"ca": "ca_file", "cert": "certificate", "ssl": "encrypt", "tls": "encrypt", "authentication": "login", "auth": "login",
+	"driver": "type", "engine": "type", "id": "client_id", "secret": "client_secret", "key": "client_secret",
+	"baseurl": "url", "endpoint": "url", "timeout": "query_timeout", "batchsize": "page_size",
+	"since": "start_from", "from": "start_from", "start": "start_from", "name": "code", "units": "unit", "observations": "results",
+	"required": "optional", "values": "words",
+}
+
+const (
+	day  = 24 * time.Hour
+	week = 7 * day
+)
+
+// settings is everything that the file may have, tied to the configuration that it fills.
+func settings(c *Config) []setting {
+	db, api := &c.Database, &c.Partner
+	return []setting{
+		{name: "mode", read: word(&c.Mode, string(Observe), string(Send))},
+		{name: "start_from", read: line(new(string))}, // read by the rules, once the time zone is known
+		{name: "time_zone", read: zone(&c.TimeZone)},
+		{name: "state", read: path(&c.State)},
+		{name: "lims", sub: []setting{
+			{name: "type", read: word(&db.Type, "sqlserver", "postgres", "mysql", "sqlite")},
+			{name: "server", read: serverName(&db.Server)},
+			{name: "host", read: serverName(&db.Host)},
+			{name: "port", read: count(&db.Port, 1, 65535)},
+			{name: "file", read: path(&db.File)},
+			{name: "database", read: serverName(&db.Database)},
+			{name: "login", read: word(&db.Login, "windows", "sql", "kerberos", "entra")},
+			{name: "user", read: line(&db.User)},
+			{name: "password", read: secret(&db.Password), secret: true},
+			{name: "encrypt", read: word(&db.Encrypt, "auto", "verified", "unverified", "off")},
+			{name: "ca_file", read: file(&db.CAFile)},
+			{name: "certificate", read: file(&db.Certificate)},
+			{name: "tls_min", read: word(&db.TLSMin, "1.0", "1.1", "1.2", "1.3")},
+			{name: "read_only_intent", read: flag(&db.ReadOnlyIntent)},
+			{name: "multi_subnet_failover", read: flag(&db.MultiSubnetFailover)},
+			{name: "orders", read: sourceName(&db.Orders)},
+			{name: "orders_sql", read: query(&db.OrdersSQL)},
+			{name: "results", read: sourceName(&db.Results)},
+			{name: "results_sql", read: query(&db.ResultsSQL)},
+			{name: "float_digits", read: count(&db.FloatDigits, 1, 17)},
+			{name: "every", read: duration(&db.Every, 10*time.Second, day)},
+			{name: "look_back", read: duration(&db.LookBack, 0, day)},
+			{name: "hourly_look_back", read: duration(&db.HourlyLookBack, 0, 2*day)},
+			{name: "sweep", read: duration(&db.Sweep, day, 366*day)},
+			{name: "page_size", read: count(&db.PageSize, 10, 50000)},
+			{name: "pace", read: count(&db.Pace, 0, 1000)},
+			{name: "lock_timeout", read: duration(&db.LockTimeout, 100*time.Millisecond, time.Minute)},
+			{name: "query_timeout", read: duration(&db.QueryTimeout, time.Second, time.Hour)},
+		}},
+		{name: "whoop", sub: []setting{
+			{name: "url", read: url(&api.URL)},
+			{name: "client_id", read: line(&api.ClientID)},
+			{name: "client_secret", read: secret(&api.ClientSecret), secret: true},
+			{name: "proxy", read: proxy(&api.Proxy)},
+			{name: "ca_file", read: file(&api.CAFile)},
+			{name: "parallel", read: count(&c.Parallel, 1, 64)},
+			{name: "request_timeout", read: duration(&api.RequestTimeout, time.Second, 10*time.Minute)},
+			{name: "quota", sub: []setting{
+				{name: "per_minute", read: count(&api.PerMinute, 0, 1000000)},
+				{name: "per_day", read: count(&api.PerDay, 0, 1000000000)},
+			}},
+		}},
+		{name: "status", sub: []setting{
+			{name: "orders", tree: true, read: orderWords},
+			{name: "results", tree: true, read: resultWords},
+		}},
+		{name: "tests", tree: true, read: tests},
+		{name: "ignore", tree: true, read: list(&c.Ignore)},
+		{name: "patient_check", read: patientCheck},
+		{name: "decimal_comma", read: flag(&c.DecimalComma)},
+		{name: "settle", read: duration(&c.Settle, 0, week)},
+		{name: "issue_settle", read: duration(&c.IssueSettle, 0, week)},
+		{name: "on_not_measurable", read: word(&c.OnNotMeasurable, "hold", "issue")},
+		{name: "corrections", read: word(&c.Corrections, "send", "hold")},
+		{name: "withdrawn_value", read: line(&c.WithdrawnValue)},
+		{name: "adopt_foreign_progress", read: flag(&c.AdoptProgress)},
+		{name: "doubt_after", read: duration(&c.DoubtAfter, 5*time.Minute, day)},
+		{name: "overdue", read: duration(&c.Overdue, time.Hour, 366*day)},
+		{name: "brake", sub: []setting{
+			{name: "corrections", read: count(&c.Brake.Corrections, 0, 1000000)},
+			{name: "percent", read: percent(&c.Brake.Percent)},
+			{name: "first_pass", read: count(&c.Brake.FirstPass, 0, 10000000)},
+		}},
+		{name: "alerts", sub: []setting{
+			{name: "email", sub: []setting{
+				{name: "to", tree: true, read: email(func(e *Email) read { return list(&e.To) })},
+				{name: "from", read: email(func(e *Email) read { return line(&e.From) })},
+				{name: "server", read: email(func(e *Email) read { return hostPort(&e.Server) })},
+				{name: "user", read: email(func(e *Email) read { return line(&e.User) })},
+				{name: "password", read: email(func(e *Email) read { return secret(&e.Password) }), secret: true},
+			}},
+		}},
+	}
+}
+
+// email reads into the alerts' mail, which exists as soon as one of its settings does.
+func email(in func(*Email) read) read {
+	return func(d *decoder, v value) {
+		if d.c.Alerts.Email == nil {
+			d.c.Alerts.Email = &Email{}
+		}
+		in(d.c.Alerts.Email)(d, v)
+	}
+}
+
+// openKeys are the names after which a value may be shown even where the file as a whole could
+// not be parsed.
+var openKeys = sync.OnceValue(func() map[string]bool {
+	open := map[string]bool{"tests": true, "code": true, "unit": true, "optional": true}
+	each(settings(&Config{}), "", func(_ string, s setting) { open[s.name] = true })
+	each(settings(&Config{}), "", func(_ string, s setting) {
+		if s.secret {
+			delete(open, s.name)
+		}
+	})
+	return open
+})
