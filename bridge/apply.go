@@ -25,7 +25,9 @@ func (r Record) Apply(e Event) Record {
 	case OutcomeEvent:
 		r.settle(e)
 	case LookEvent:
-		r.Looked = e.At
+		if e.Outcome == whoop.Sent {
+			r.Looked = e.At
+		}
 		for _, s := range e.Shown {
 			r.show(s)
 		}
@@ -50,6 +52,7 @@ func (r *Record) settle(e Event) {
 	a := r.Attempts[i]
 	if e.Outcome == whoop.InDoubt {
 		r.Attempts[i].Ended = e.At
+		r.due(e.At, whoop.Progress)
 		return
 	}
 	r.Attempts = slices.Delete(r.Attempts, i, i+1)

@@ -102,3 +102,13 @@ func (m *Mapping) Codes() []string {
 	slices.Sort(c)
 	return c
 }
+
+// saysComplete reports whether some word of the lab means that an order is complete.
+func (m *Mapping) saysComplete() bool {
+	for _, w := range m.orders {
+		if w == Complete {
+			return true
+		}
+	}
+	return false
+}

@@ -19,6 +19,13 @@ type LIMS interface {
 	// Fetch reads the rows with these ids as they are now, in no particular order; ids that the
 	// source does not show any more are missing from the answer.
 	Fetch(ctx context.Context, s lims.Source, ids []string) ([]lims.Row, error)
+	// Start returns the cursor that stands for an instant; where the change column is no
+	// date-time, for the present head.
+	Start(ctx context.Context, s lims.Source, at time.Time) (lims.Cursor, error)
+	// Since reads what changed since an instant, and Unstamped the rows without a change stamp;
+	// both for the sweep.
+	Since(ctx context.Context, s lims.Source, since time.Time, page func([]lims.Row) error) error
+	Unstamped(ctx context.Context, s lims.Source, page func([]lims.Row) error) error
 }
 
 // API is what executing a plan needs of WHOOP; *whoop.Client is it.
@@ -55,8 +62,10 @@ type Ledger interface {
 	Advance(s lims.Source, c lims.Cursor)
 	// Flush makes everything noted so far durable.
 	Flush() error
-	// State returns a copy of what concerns the bridge as a whole.
-	State() State
+	// View calls f with what concerns the bridge as a whole; f must not keep or change it.
+	View(f func(*State))
+	// Key is the key of the fingerprints.
+	Key() []byte
 	// Each calls f with every record, in no particular order, until f returns an error.
 	Each(f func(Record) error) error
 }

@@ -67,7 +67,7 @@ func (s *State) Apply(e Event) {
 	case LookEvent:
 		s.call(e.At)
 		for kind, b := range s.Breakers {
-			b.Probe = true
+			b.Probe = b.Probe || e.Outcome == whoop.Sent
 			s.Breakers[kind] = b
 		}
 	case OutcomeEvent:

@@ -41,9 +41,9 @@ var qualitative = words(`NEG NEGATIVE POS POSITIVE TRACE REACTIVE NONREACTIVE NO
 	DETECTED NOT_DETECTED PRESENT ABSENT NORMAL ABNORMAL INDETERMINATE EQUIVOCAL
 	A+ A- B+ B- AB+ AB- O+ O- A B AB O`)
 
-// unmeasurable are the words with which labs say that there is no value (field practice; HL7
+// noValue are the words with which labs say that there is no value (field practice; HL7
 // table 0070/0490 carry the reasons). They are never a value, whatever the status says.
-var unmeasurable = words(`QNS TNP HEMOLYZED HAEMOLYZED HEMOLYSED HAEMOLYSED CLOTTED`)
+var noValue = words(`QNS TNP HEMOLYZED HAEMOLYZED HEMOLYSED HAEMOLYSED CLOTTED`)
 
 func words(s string) map[string]bool {
 	m := map[string]bool{}
@@ -73,7 +73,7 @@ func (m *Mapping) Value(text string, rule ObservationRule) (ValueKind, string) {
 		return Textual, text
 	case qualitative[upper]:
 		return Textual, text
-	case unmeasurable[upper]:
+	case noValue[upper]:
 		return Unmeasurable, ""
 	}
 	return BadValue, ""

@@ -1,0 +1,80 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Act records a person's act and what follows from it: what a pause or a brake held up is planned
+// again at the next pass. A name and a reason are required.
+func Act(ctx context.Context, l Ledger, e Event) error {
+	if e.By == "" || e.Why == "" {
+		return errors.New("an act needs a name and a reason: --by NAME --why TEXT")
+	}
+	e.Kind = ActEvent
+	if _, err := l.Commit(ctx, e); err != nil {
+		return err
+	}
+	if e.Act == PauseAct {
+		return nil
+	}
+	return Reconsider(ctx, l, e.At)
+}
+
+// Reconsider lets the turn of everything come that waits or is held: after the configuration
+// changed, or after a person let sending go on. Calls that WHOOP refused are tried once more.
+func Reconsider(ctx context.Context, l Ledger, at time.Time) error {
+	var refused []Event
+	err := l.Each(func(r Record) error {
+		for _, h := range r.Holds {
+			if h.Kind == Refused {
+				refused = append(refused, unhold(r.Key, h, at))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		if _, err := l.Commit(ctx, refused...); err != nil {
+			return err
+		}
+	}
+	return wakeAll(l, func(r Record) bool { return !r.Due.IsZero() || len(r.Holds) > 0 }, at)
+}
+
+// wakeAll lets the turn of the records come for which the condition holds.
+func wakeAll(l Ledger, which func(Record) bool, at time.Time) error {
+	var keys []Key
+	err := l.Each(func(r Record) error {
+		if which(r) {
+			keys = append(keys, r.Key)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := l.Note(k, func(r *Record) { r.due(at, r.Urgency) }); err != nil {
+			return err
+		}
+	}
+	return l.Flush()
+}
+
+// Configured records that a configuration is in force, by its hash. If it is another one than
+// before, everything that waits or is held is planned again.
+func Configured(ctx context.Context, l Ledger, hash string, at time.Time) error {
+	same := false
+	l.View(func(s *State) { same = s.Config == hash })
+	if same {
+		return nil
+	}
+	if _, err := l.Commit(ctx, Event{At: at, Kind: ConfigEvent, Config: hash}); err != nil {
+		return err
+	}
+	return Reconsider(ctx, l, at)
+}

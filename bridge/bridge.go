@@ -1,0 +1,97 @@
+// Package bridge is the domain: it decides what leaves the lab and what does not.
+//
+// Four things are kept apart. The loop knows time and nothing of rows. A pass reads what changed
+// and gives every record whose turn has come to a worker. A plan is a pure function of the rows
+// as they are now, the ledger's record, what WHOOP showed, the mapping and the time. A turn
+// executes a plan, and only what it holds: each call's intent is on disk before the call, its
+// outcome after, and whatever is not certain is in doubt and never repeated by itself.
+//
+// The package knows no driver, no HTTP and no file; it states what it needs of them in ports.go.
+// What it does not do: read reports back (the API cannot), convert units, or guess.
+package bridge
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Bridge is the lab's database, the ledger and WHOOP's API, with the mapping between them.
+type Bridge struct {
+	lims     LIMS
+	api      API
+	ledger   Ledger
+	mapping  *Mapping
+	settings Settings
+	prints   *Fingerprints
+	log      *slog.Logger
+
+	mu       sync.Mutex
+	shown    map[Key]Shown // looks that are still fresh; gone after a restart, on purpose
+	probing  map[ActionKind]bool
+	lastPass time.Time
+	hourly   time.Time
+	acts     chan struct{} // a person acted; wakes the loop
+}
+
+// New returns a bridge. It starts nothing.
+func New(l LIMS, api API, ledger Ledger, m *Mapping, s Settings, log *slog.Logger) *Bridge {
+	if s.Parallel < 1 {
+		s.Parallel = 1
+	}
+	return &Bridge{
+		lims: l, api: api, ledger: ledger, mapping: m, settings: s, log: log,
+		prints: NewFingerprints(ledger.Key()),
+		shown:  map[Key]Shown{}, probing: map[ActionKind]bool{},
+		acts: make(chan struct{}, 1),
+	}
+}
+
+// fresh returns what WHOOP showed of a record, if that is still to be relied on.
+func (b *Bridge) fresh(k Key, at time.Time) *Shown {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, ok := b.shown[k]
+	if !ok || at.Sub(s.At) > b.settings.LookFor {
+		delete(b.shown, k)
+		return nil
+	}
+	return &s
+}
+
+func (b *Bridge) remember(k Key, s Shown) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.Now = false
+	b.shown[k] = s
+}
+
+// forget makes looks stale: all of them after a gap in passes (other hands may have been at work
+// meanwhile), otherwise those that are too old.
+func (b *Bridge) forget(at time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.lastPass.IsZero() && at.Sub(b.lastPass) > b.settings.Gap {
+		clear(b.shown)
+	}
+	b.lastPass = at
+	for k, s := range b.shown {
+		if at.Sub(s.At) > b.settings.LookFor {
+			delete(b.shown, k)
+		}
+	}
+}
+
+// Act is the package's Act for a running bridge: it also wakes the loop. A record whose turn is
+// running just now may be planned again only when its own waiting time is over.
+func (b *Bridge) Act(ctx context.Context, e Event) error {
+	if err := Act(ctx, b.ledger, e); err != nil {
+		return err
+	}
+	select {
+	case b.acts <- struct{}{}:
+	default:
+	}
+	return nil
+}

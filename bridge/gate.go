@@ -1,0 +1,89 @@
+package bridge
+
+import (
+	"context"
+	"time"
+)
+
+// gate says why a call must wait, or "", or lookFirst. It is asked right before every call.
+func (t *turn) gate(ctx context.Context, a Action) (string, error) {
+	if t.eff.halt.Load() {
+		return "silent", nil
+	}
+	if a.Kind == Look {
+		return "", nil
+	}
+	if !t.settings.Send {
+		return "observe", nil
+	}
+	reason, probe := "", false
+	braked, count, begun := false, 0, false
+	t.ledger.View(func(s *State) {
+		if reason = s.Stopped(); reason != "" {
+			return
+		}
+		for _, test := range a.Tests {
+			if s.Paused(test) {
+				reason = "paused"
+			}
+		}
+		if b := s.Breakers[a.Kind]; b.Open() {
+			reason = "breaker"
+			probe = b.Probe
+		}
+		if a.Kind == SubmitReport && correction(a.Report.Status) {
+			braked, count = s.CorrectionsBraked(t.settings.Brake, t.at)
+			for _, x := range s.Stops {
+				begun = begun || x.Kind == CorrectionsBrake
+			}
+		}
+	})
+	switch {
+	case braked:
+		if !begun {
+			t.log.Error("more corrections than plausible; they stop until `limsbridge resume --brake corrections`", "count", count)
+			return "brake", t.commit(ctx, Event{At: time.Now(), Kind: StopEvent, Detail: CorrectionsBrake, Count: count})
+		}
+		return "brake", nil
+	case reason != "breaker":
+		return reason, nil
+	}
+	if !t.takeProbe(a.Kind) {
+		return reason, nil
+	}
+	if probe {
+		return "", nil
+	}
+	// The breaker is open and nothing tells yet that WHOOP answers again: a look finds out.
+	return lookFirst, nil
+}
+
+// lookFirst is the gate's answer where a look must succeed before anything else is tried.
+const lookFirst = "look first"
+
+// takeProbe takes the right to make the one call that an open breaker allows. A turn keeps it
+// until the call's outcome is on disk, or the turn ends.
+func (t *turn) takeProbe(k ActionKind) bool {
+	if t.probe == k {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.probing[k] || t.probe != "" {
+		return false
+	}
+	t.probing[k] = true
+	t.probe = k
+	return true
+}
+
+// endProbe gives that right back.
+func (t *turn) endProbe() {
+	if t.probe == "" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.probing, t.probe)
+	t.probe = ""
+}

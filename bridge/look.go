@@ -1,0 +1,128 @@
+package bridge
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"limsbridge/whoop"
+)
+
+// finding is what a look means for a record.
+type finding struct {
+	events []Event
+	// foreign says that a result status stands there which this ledger did not set: somebody
+	// else reports with these credentials.
+	foreign bool
+}
+
+// judge compares what WHOOP shows with what the ledger knows. It settles statuses in doubt,
+// adopts what may be adopted, and begins or ends holds of kind reported_elsewhere and not_found.
+// begun is when the look was begun.
+func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Settings) finding {
+	var f finding
+	look := Event{At: at, Kind: LookEvent, Key: &r.Key, Outcome: whoop.Sent}
+	settled := map[uint64]bool{} // attempts in doubt, by whether WHOOP shows them done
+	elsewhere := map[uuid.UUID]string{}
+	for _, a := range r.Attempts {
+		if a.Action == SetStatus && !a.Open() && !begun.Before(a.Ended.Add(s.DoubtAfter)) {
+			settled[a.Seq] = true
+		}
+	}
+	for _, q := range shown {
+		seen := Request{ID: q.ID, Code: q.Code, Revoked: q.Status == whoop.RequestRevoked}
+		var known whoop.BusinessStatus
+		if k := r.Request(q.ID); k != nil {
+			known = k.Status
+		}
+		doubted := false
+		for _, a := range r.Attempts {
+			if a.Action != SetStatus || !slices.Contains(a.Requests, q.ID) {
+				continue
+			}
+			if q.BusinessStatus == a.Status {
+				doubted = true // it is there, and it is ours
+			} else {
+				settled[a.Seq] = false
+			}
+		}
+		switch {
+		case q.BusinessStatus == known:
+		case doubted:
+			seen.Status = q.BusinessStatus
+		case q.BusinessStatus == whoop.OrderConfirmed || q.BusinessStatus == whoop.AppointmentAttended:
+			switch {
+			case known.Issue() || q.BusinessStatus.Rank() < rank(&Request{Status: known}):
+				elsewhere[q.ID] = string(q.BusinessStatus)
+			case s.AdoptProgress:
+				seen.Status = q.BusinessStatus
+			default:
+				elsewhere[q.ID] = string(q.BusinessStatus)
+			}
+		default:
+			elsewhere[q.ID] = clip(string(q.BusinessStatus))
+			f.foreign = f.foreign || q.BusinessStatus == whoop.PartialResultsReady ||
+				q.BusinessStatus == whoop.FullResultsReady || q.BusinessStatus == whoop.ResultsIssue
+		}
+		look.Shown = append(look.Shown, seen)
+	}
+	f.events = append(f.events, look)
+	for _, a := range r.Attempts {
+		done, ready := settled[a.Seq]
+		if !ready || a.Open() || begun.Before(a.Ended.Add(s.DoubtAfter)) {
+			continue
+		}
+		e := Event{At: at, Kind: OutcomeEvent, Key: &r.Key, Intent: a.Seq, Action: a.Action, Status: a.Status, Outcome: whoop.Released, Text: "a later look shows that it was not done"}
+		if done {
+			e.Outcome, e.Text = whoop.Sent, "a later look shows it done"
+		}
+		f.events = append(f.events, e)
+	}
+	for _, h := range r.Holds {
+		if h.Kind != NotFound && h.Kind != Elsewhere {
+			continue
+		}
+		if detail, still := elsewhere[h.Request]; still && h.Kind == Elsewhere && detail == h.Detail {
+			delete(elsewhere, h.Request)
+			continue
+		}
+		f.events = append(f.events, unhold(r.Key, h, at))
+	}
+	for _, q := range shown {
+		if detail, ok := elsewhere[q.ID]; ok {
+			f.events = append(f.events, Event{At: at, Kind: HoldEvent, Key: &r.Key, Hold: Elsewhere, Requests: []uuid.UUID{q.ID}, Detail: detail})
+		}
+	}
+	return f
+}
+
+// unhold is the event that ends a hold.
+func unhold(k Key, h Hold, at time.Time) Event {
+	e := Event{At: at, Kind: UnholdEvent, Key: &k, Intent: h.Seq, Hold: h.Kind, Source: h.Source, Row: h.Row, Detail: h.Detail}
+	if h.Request != uuid.Nil {
+		e.Requests = []uuid.UUID{h.Request}
+	}
+	return e
+}
+
+// changes returns the events that turn the holds of a record into the planned ones.
+func changes(r Record, planned []Hold, at time.Time) []Event {
+	var out []Event
+	for _, h := range r.Holds {
+		if !slices.ContainsFunc(planned, h.same) {
+			out = append(out, unhold(r.Key, h, at))
+		}
+	}
+	for _, h := range planned {
+		if slices.ContainsFunc(r.Holds, h.same) {
+			continue
+		}
+		e := Event{At: at, Kind: HoldEvent, Key: &r.Key, Hold: h.Kind, Source: h.Source, Row: h.Row, Detail: h.Detail}
+		if h.Request != uuid.Nil {
+			e.Requests = []uuid.UUID{h.Request}
+		}
+		out = append(out, e)
+	}
+	return out
+}

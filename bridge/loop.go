@@ -1,0 +1,81 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// heartbeat is how often the loop compares the clock with the time of the next pass. Timers stand
+// still while a machine sleeps and do not notice a clock that jumps; the comparison does.
+const heartbeat = 15 * time.Second
+
+// Loop runs passes until its context ends.
+type Loop struct {
+	Bridge *Bridge
+	// Zone is the lab's time zone, for the nightly sweep.
+	Zone *time.Location
+	// After is called after every pass and sweep with what it did and how it ended; it decides
+	// whether the loop goes on (nil) or ends with that error.
+	After func(sum *Summary, err error) error
+
+	next time.Time
+}
+
+// sweepAt is when the nightly sweep is due, in the lab's time: after the night's batch jobs,
+// outside the hour that daylight saving repeats or leaves out.
+const sweepAt = "30 3 * * *"
+
+// Run makes a pass at once and then whenever one is due: each Every, sooner where the quota opens
+// sooner, one and not many after a sleep, never two at a time.
+func (l *Loop) Run(ctx context.Context) error {
+	every := l.Bridge.settings.Every
+	night, err := cron.ParseStandard(sweepAt)
+	if err != nil {
+		return err
+	}
+	beat := min(every, heartbeat)
+	nextSweep := night.Next(time.Now().In(l.Zone))
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		now := time.Now().Round(0) // without the monotonic reading: the clock on the wall counts
+		if !now.Before(nextSweep) {
+			nextSweep = night.Next(now.In(l.Zone))
+			if err := l.turn(ctx, now, l.Bridge.Sweep); err != nil {
+				return err
+			}
+		}
+		// A clock that was set back must not put the next pass off.
+		if !now.Before(l.next) || l.next.Sub(now) > every {
+			l.next = now.Add(every)
+			if err := l.turn(ctx, now, l.Bridge.Pass); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.Bridge.acts:
+			l.next = time.Time{}
+		case <-tick.C:
+		}
+	}
+}
+
+// turn runs one pass or sweep and asks After.
+func (l *Loop) turn(ctx context.Context, now time.Time, pass func(context.Context, time.Time) (*Summary, error)) error {
+	sum, err := pass(ctx, now)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	if sum != nil && !sum.Retry.IsZero() && sum.Retry.Before(l.next) {
+		l.next = sum.Retry
+	}
+	if l.After == nil {
+		return err
+	}
+	return l.After(sum, err)
+}

@@ -1,0 +1,164 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"limsbridge/lims"
+	"limsbridge/whoop"
+)
+
+// keyOf names the record that a row belongs to.
+func keyOf(r lims.Row) Key {
+	if id, err := ParseID(r.Requisition); err == nil {
+		return Key{RequisitionKey, id}
+	}
+	if id, err := ParseID(r.ServiceRequest); err == nil && r.Requisition == "" {
+		return Key{RequestKey, id}
+	}
+	return rowKey(r.Source, r.ID)
+}
+
+// read polls one source to its head and notes every row that is new or changed: which rows a
+// record has, that its turn has come, and how far the source was read, in one durable step. No
+// value is kept; the rows are read again when the turn comes.
+func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Summary) error {
+	cursor := b.ledger.Cursor(s)
+	if cursor.Stamp == "" {
+		from := b.settings.StartFrom
+		if from.IsZero() {
+			from = at
+		}
+		var err error
+		if cursor, err = b.lims.Start(ctx, s, from); err != nil {
+			return fmt.Errorf("reading %s: %w", s, err)
+		}
+	}
+	back := b.settings.LookBack
+	if b.lookFurther(at) {
+		back = b.settings.HourlyLookBack
+	}
+	err := b.lims.Poll(ctx, s, cursor, back, func(rows []lims.Row, c lims.Cursor) error {
+		if _, err := b.notice(rows, at, sum); err != nil {
+			return err
+		}
+		b.ledger.Advance(s, c)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", s, err)
+	}
+	return nil
+}
+
+// lookFurther reports whether this pass is the hour's long one.
+func (b *Bridge) lookFurther(at time.Time) bool {
+	return b.hourly.IsZero() || at.Sub(b.hourly) >= time.Hour || at.Equal(b.hourly)
+}
+
+// notice compares rows with what the ledger knows of them and returns how many were news.
+func (b *Bridge) notice(rows []lims.Row, at time.Time, sum *Summary) (int, error) {
+	news := 0
+	for _, row := range rows {
+		sum.Rows++
+		if b.before(row) {
+			continue
+		}
+		k := keyOf(row)
+		r, _, err := b.ledger.Load(k)
+		if err != nil {
+			return news, err
+		}
+		m, changed := b.mark(r, row, at)
+		if !changed {
+			continue
+		}
+		news++
+		sum.Changed++
+		if err := b.ledger.Note(k, func(r *Record) {
+			r.setMark(m)
+			r.due(at, urgency(*r, row))
+		}); err != nil {
+			return news, err
+		}
+		if stray := rowKey(row.Source, row.ID); stray != k {
+			if err := b.wake(stray, at); err != nil {
+				return news, err
+			}
+		}
+	}
+	return news, nil
+}
+
+// before reports whether a row changed before start_from, and so is never sent.
+func (b *Bridge) before(row lims.Row) bool {
+	return !b.settings.StartFrom.IsZero() && !row.Changed.IsZero() && row.Changed.Before(b.settings.StartFrom)
+}
+
+// wake makes a known record's turn come.
+func (b *Bridge) wake(k Key, at time.Time) error {
+	if _, known, err := b.ledger.Load(k); err != nil || !known {
+		return err
+	}
+	return b.ledger.Note(k, func(r *Record) { r.due(at, r.Urgency) })
+}
+
+// mark returns the mark of a row's present version, and whether it differs from the known one.
+func (b *Bridge) mark(r Record, row lims.Row, at time.Time) (RowMark, bool) {
+	m := RowMark{
+		Source: row.Source, ID: row.ID, Stamp: stampHash(row.Stamp), Version: b.prints.Row(row), Noticed: at,
+		Released: row.Source == lims.Results && b.mapping.results[row.Status] == Released && !b.before(row),
+	}
+	old, known := r.mark(row.Source, row.ID)
+	if !known {
+		return m, true
+	}
+	m.Released = m.Released || old.Released
+	if old.Version == m.Version {
+		m.Noticed = old.Noticed
+	}
+	return m, m.Version != old.Version || m.Stamp != old.Stamp
+}
+
+func (r Record) mark(s lims.Source, id string) (RowMark, bool) {
+	for _, m := range r.Rows {
+		if m.ID == id && m.Source == s {
+			return m, true
+		}
+	}
+	return RowMark{}, false
+}
+
+func (r *Record) setMark(m RowMark) {
+	i := slices.IndexFunc(r.Rows, func(o RowMark) bool { return o.ID == m.ID && o.Source == m.Source })
+	if i < 0 {
+		r.Rows = append(r.Rows, m)
+		return
+	}
+	r.Rows[i] = m
+}
+
+// due makes the record's turn come no later than that time.
+func (r *Record) due(at time.Time, c whoop.Class) {
+	if r.Due.IsZero() {
+		r.Due, r.Urgency = at, c
+		return
+	}
+	if at.Before(r.Due) {
+		r.Due = at
+	}
+	r.Urgency = min(r.Urgency, c)
+}
+
+// urgency guesses what a changed row will lead to; the plan knows better a moment later.
+func urgency(r Record, row lims.Row) whoop.Class {
+	if row.Source == lims.Orders {
+		return whoop.Progress
+	}
+	if slices.ContainsFunc(r.Requests, func(q Request) bool { return len(q.Sent) > 0 }) {
+		return whoop.Corrections
+	}
+	return whoop.Finals
+}

@@ -1,0 +1,215 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"limsbridge/lims"
+)
+
+const (
+	// batch is how many records are read again at a time; it bounds the rows in memory.
+	batch = 64
+	// silence is how many calls in a row may stay without a usable answer before a pass gives up.
+	silence = 3
+)
+
+// Pass reads what changed and takes the turn of every record that is due at that time. It
+// returns an error only if it could not go on; what stands in the way of single records is a
+// hold, and what will go by itself is waiting.
+func (b *Bridge) Pass(ctx context.Context, at time.Time) (*Summary, error) {
+	sum := &Summary{Began: at}
+	began := time.Now()
+	defer func() { sum.Took = time.Since(began) }()
+	b.forget(at)
+	// Orders first, to their head: only then can the results that follow complete a request.
+	for _, s := range []lims.Source{lims.Orders, lims.Results} {
+		if err := b.read(ctx, s, at, sum); err != nil {
+			return sum, err
+		}
+	}
+	if b.lookFurther(at) {
+		b.hourly = at
+	}
+	if err := b.ledger.Flush(); err != nil {
+		return sum, err
+	}
+	if err := b.work(ctx, at, sum); err != nil {
+		return sum, err
+	}
+	return sum, b.ledger.Flush()
+}
+
+// effort is what the workers of one pass share: whether it makes sense to go on.
+type effort struct {
+	silent atomic.Int32 // calls in a row without a usable answer
+	halt   atomic.Bool
+}
+
+func (e *effort) answered() { e.silent.Store(0) }
+
+func (e *effort) unanswered() {
+	if e.silent.Add(1) >= silence {
+		e.halt.Store(true)
+	}
+}
+
+type item struct {
+	key  Key
+	rows []lims.Row
+}
+
+// work takes the turns of all records that are due, the most urgent first.
+func (b *Bridge) work(ctx context.Context, at time.Time, sum *Summary) error {
+	var stopped string
+	b.ledger.View(func(s *State) { stopped = s.Stopped() })
+	if stopped == "" {
+		var err error
+		if stopped, err = b.firstPass(ctx, at); err != nil {
+			return err
+		}
+	}
+	if stopped != "" {
+		sum.waits(stopped)
+		return nil
+	}
+	items := make(chan item, batch)
+	eff := &effort{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(items)
+		return b.feed(ctx, at, eff, items)
+	})
+	for range b.settings.Parallel {
+		g.Go(func() error {
+			for it := range items {
+				if eff.halt.Load() || ctx.Err() != nil {
+					continue // it stays due
+				}
+				if err := b.turn(ctx, it, at, eff, sum); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// firstPass brakes a first sending pass that is larger than plausible.
+func (b *Bridge) firstPass(ctx context.Context, at time.Time) (string, error) {
+	limit := b.settings.Brake.FirstPass
+	check := b.settings.Send && limit > 0
+	b.ledger.View(func(s *State) { check = check && s.Intents == 0 && !s.released(FirstPassBrake, at) })
+	if !check {
+		return "", nil
+	}
+	requests, mark := 0, ""
+	for {
+		keys, next, err := b.ledger.Due(at, mark, batch)
+		if err != nil {
+			return "", err
+		}
+		for _, k := range keys {
+			r, _, err := b.ledger.Load(k)
+			if err != nil {
+				return "", err
+			}
+			requests += max(1, r.ordered())
+		}
+		if len(keys) == 0 {
+			break
+		}
+		mark = next
+	}
+	if requests <= limit {
+		return "", nil
+	}
+	_, err := b.ledger.Commit(ctx, Event{At: at, Kind: StopEvent, Detail: FirstPassBrake, Count: requests})
+	return FirstPassBrake, err
+}
+
+// ordered is how many LIMS tests of the record the orders source has shown.
+func (r Record) ordered() int {
+	n := 0
+	for _, m := range r.Rows {
+		if m.Source == lims.Orders {
+			n++
+		}
+	}
+	return n
+}
+
+// feed reads the present rows of the records that are due, in batches, and hands them out.
+func (b *Bridge) feed(ctx context.Context, at time.Time, eff *effort, items chan<- item) error {
+	mark := ""
+	for !eff.halt.Load() {
+		keys, next, err := b.ledger.Due(at, mark, batch)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		mark = next
+		batch, err := b.fetch(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for _, it := range batch {
+			select {
+			case items <- it:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// fetch reads the rows of the records as they are now: the orders before the results.
+func (b *Bridge) fetch(ctx context.Context, keys []Key) ([]item, error) {
+	records := make([]Record, len(keys))
+	ids := map[lims.Source][]string{}
+	for i, k := range keys {
+		r, _, err := b.ledger.Load(k)
+		if err != nil {
+			return nil, err
+		}
+		r.Key = k
+		records[i] = r
+		for _, m := range r.Rows {
+			ids[m.Source] = append(ids[m.Source], m.ID)
+		}
+	}
+	now := map[rowRef]lims.Row{}
+	for _, s := range []lims.Source{lims.Orders, lims.Results} {
+		if len(ids[s]) == 0 {
+			continue
+		}
+		rows, err := b.lims.Fetch(ctx, s, ids[s])
+		if err != nil {
+			return nil, fmt.Errorf("reading %s again by row id: %w", s, err)
+		}
+		for _, r := range rows {
+			now[rowRef{r.Source, r.ID}] = r
+		}
+	}
+	items := make([]item, len(keys))
+	for i, r := range records {
+		items[i].key = keys[i]
+		for _, m := range r.Rows {
+			// A row that moved to another requisition is gone from this one.
+			if row, ok := now[rowRef{m.Source, m.ID}]; ok && (keyOf(row) == r.Key || r.Key.Kind == RowKey) {
+				items[i].rows = append(items[i].rows, row)
+			}
+		}
+	}
+	return items, nil
+}

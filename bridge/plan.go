@@ -1,0 +1,295 @@
+package bridge
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"limsbridge/lims"
+	"limsbridge/whoop"
+)
+
+var errNotUUID = errors.New("not a UUID")
+
+// Input is everything that a plan depends on; with it the plan is a pure function.
+type Input struct {
+	At     time.Time
+	Record Record
+	// Rows are the present versions of all rows of the record, read after the orders' head.
+	Rows []lims.Row
+	// Shown is what WHOOP showed, while it is fresh; nil otherwise.
+	Shown    *Shown
+	Mapping  *Mapping
+	Settings *Settings
+	Prints   *Fingerprints
+}
+
+// Shown is the part of a look that lives in memory only.
+type Shown struct {
+	At        time.Time
+	BirthDate string // YYYY-MM-DD, or "" where WHOOP does not tell
+	// Now says that the look was made in this very turn of the record.
+	Now bool
+}
+
+// Plan is what is to be done for one record, in order, and what is not and why.
+type Plan struct {
+	Actions []Action
+	Holds   []Hold // Seq and Since are not set
+	// Due is when to plan again although nothing changed; zero: only after a change.
+	Due time.Time
+	// Notes are facts that a person should hear of once: codes of alerts, no values.
+	Notes []Note
+}
+
+// Note is something worth an alert that holds nothing up.
+type Note struct {
+	Kind    string // correction, pending_again
+	Request uuid.UUID
+	Code    string
+}
+
+// Action is one call to be made.
+type Action struct {
+	Kind     ActionKind
+	Whole    bool // on the requisition as a whole
+	Requests []uuid.UUID
+	Tests    []string // their codes, for pauses
+	Status   whoop.BusinessStatus
+	Reason   string
+	Report   whoop.Report // values: in memory only
+	Prints   []Sent
+	Class    whoop.Class
+}
+
+type planner struct {
+	Input
+	plan Plan
+}
+
+// Decide plans one record. The rules are the table "One service request, decided" of the README,
+// in its order.
+func Decide(in Input) Plan {
+	p := &planner{Input: in}
+	p.record()
+	return p.plan
+}
+
+func (p *planner) hold(h Hold) {
+	if !slices.ContainsFunc(p.plan.Holds, h.same) {
+		p.plan.Holds = append(p.plan.Holds, h)
+	}
+}
+
+// later asks for another plan at that time.
+func (p *planner) later(at time.Time) {
+	if p.plan.Due.IsZero() || at.Before(p.plan.Due) {
+		p.plan.Due = at
+	}
+}
+
+func (p *planner) look(c whoop.Class) {
+	p.plan.Actions = []Action{{Kind: Look, Class: c}}
+}
+
+// record plans the record as a whole: what concerns all its service requests comes first.
+func (p *planner) record() {
+	if p.Record.Key.Kind == RowKey {
+		for _, r := range p.Rows {
+			if keyOf(r).Kind == RowKey {
+				p.hold(Hold{Kind: BadID, Source: r.Source, Row: r.ID, Detail: "requisition_id"})
+			}
+		}
+		return
+	}
+	lasting := false
+	for _, h := range p.Record.Holds {
+		if h.lasting() {
+			p.hold(h)
+			lasting = lasting || h.Kind != Refused
+		}
+	}
+	if wait, since := p.statusInDoubt(); wait {
+		// A delayed call may still land: only a look begun later tells, and until then nothing
+		// else goes out for this requisition.
+		p.doubts()
+		if ready := since.Add(p.Settings.DoubtAfter); p.At.Before(ready) {
+			p.later(ready)
+		} else {
+			p.look(whoop.Progress)
+		}
+		return
+	}
+	if len(p.Record.Requests) == 0 || lasting {
+		if p.Shown == nil && len(p.Rows) > 0 {
+			p.look(whoop.Progress)
+		} else if len(p.Rows) > 0 {
+			p.later(p.At.Add(p.Settings.LookFor))
+		}
+		if len(p.Record.Requests) == 0 {
+			return
+		}
+	}
+	p.doubts()
+	all := p.gather(p.Rows)
+	p.vanished()
+	if p.otherPatient() {
+		return
+	}
+	var steps [][]Action
+	for i := range p.Record.Requests {
+		q := &p.Record.Requests[i]
+		f := all[q.ID]
+		if f == nil {
+			f = &facts{request: q, test: p.Mapping.byCode[q.Code]}
+		}
+		steps = append(steps, p.request(f))
+	}
+	if lasting {
+		return // the look is planned, or was made and changed nothing
+	}
+	if p.Shown == nil && slices.ContainsFunc(slices.Concat(steps...), func(a Action) bool { return a.Kind == SubmitReport }) {
+		p.look(whoop.Finals)
+		return
+	}
+	p.plan.Actions = p.merge(steps)
+}
+
+// statusInDoubt reports whether a status call of this record is in doubt, and since when.
+func (p *planner) statusInDoubt() (bool, time.Time) {
+	var since time.Time
+	for _, a := range p.Record.Attempts {
+		if a.Action == SetStatus {
+			since = later(since, cmp.Or(a.Ended, a.Begun))
+		}
+	}
+	return !since.IsZero(), since
+}
+
+// doubts holds every report whose outcome nobody knows.
+func (p *planner) doubts() {
+	for _, a := range p.Record.Attempts {
+		if a.Action == SubmitReport {
+			p.hold(Hold{Kind: Doubt, Request: a.Requests[0], Detail: string(a.Report)})
+		}
+	}
+}
+
+// vanished holds rows that once showed a released result which never went out and that left
+// their view. What was sent and vanished is held by its observation.
+func (p *planner) vanished() {
+	present := map[rowRef]bool{}
+	for _, r := range p.Rows {
+		present[rowRef{r.Source, r.ID}] = true
+	}
+	sent := map[string]bool{}
+	for _, q := range p.Record.Requests {
+		for _, s := range q.Sent {
+			sent[s.Row] = true
+		}
+	}
+	for _, m := range p.Record.Rows {
+		if m.Released && !sent[m.ID] && !present[rowRef{m.Source, m.ID}] {
+			p.hold(Hold{Kind: Gone, Source: m.Source, Row: m.ID})
+		}
+	}
+}
+
+// otherPatient compares the birth dates, where both sides carry one.
+func (p *planner) otherPatient() bool {
+	if !p.Settings.PatientCheck || p.Shown == nil || p.Shown.BirthDate == "" {
+		return false
+	}
+	differs := false
+	for _, r := range p.Rows {
+		if r.Source == lims.Orders && r.BirthDate != "" && r.BirthDate != p.Shown.BirthDate {
+			p.hold(Hold{Kind: OtherPatient, Source: r.Source, Row: r.ID})
+			differs = true
+		}
+	}
+	return differs
+}
+
+// merge orders the steps of all service requests. Where a look of this very turn shows every
+// service request of the requisition active and each of them has the same status before it, one
+// call on the requisition stands for all.
+func (p *planner) merge(steps [][]Action) []Action {
+	var out []Action
+	whole := p.Record.Key.Kind == RequisitionKey && len(steps) > 1 && p.Shown != nil && p.Shown.Now && len(p.plan.Holds) == 0
+	for whole {
+		first := Action{}
+		for i, s := range steps {
+			if len(s) == 0 || s[0].Kind != SetStatus || s[0].Status.Issue() ||
+				p.Record.Requests[i].Revoked || i > 0 && s[0].Status != first.Status {
+				whole = false
+				break
+			}
+			if i == 0 {
+				first = s[0]
+				first.Requests, first.Tests = nil, nil
+			}
+			first.Requests = append(first.Requests, s[0].Requests...)
+			first.Tests = append(first.Tests, s[0].Tests...)
+		}
+		if !whole {
+			break
+		}
+		first.Whole = true
+		out = append(out, first)
+		for i := range steps {
+			steps[i] = steps[i][1:]
+		}
+	}
+	return append(out, slices.Concat(steps...)...)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// status returns the call that sets s on one service request.
+func status(f *facts, s whoop.BusinessStatus, reason string) Action {
+	class := whoop.Progress
+	switch {
+	case s.Issue():
+		class = whoop.Issues
+	case s.Rank() >= whoop.PartialResultsReady.Rank():
+		class = whoop.Finals
+	}
+	return Action{Kind: SetStatus, Requests: []uuid.UUID{f.request.ID}, Tests: []string{f.request.Code}, Status: s, Reason: reason, Class: class}
+}
+
+// report returns the call that submits these observations.
+func report(f *facts, s whoop.ReportStatus, obs []observed) Action {
+	a := Action{
+		Kind: SubmitReport, Requests: []uuid.UUID{f.request.ID}, Tests: []string{f.request.Code},
+		Report: whoop.Report{Status: s}, Class: whoop.Finals,
+	}
+	if correction(s) {
+		a.Class = whoop.Corrections
+	}
+	for _, o := range obs {
+		w := whoop.Observation{Code: o.code, Unit: o.unit, Status: whoop.ObservationFinal}
+		switch {
+		case o.state == withdrawn:
+			w.Status = whoop.ObservationEnteredInError
+		case s == whoop.ReportCorrected:
+			w.Status = whoop.ObservationCorrected
+		}
+		if o.kind == Numeric {
+			w.Numeric = json.Number(o.text)
+		} else {
+			w.Text = o.text
+		}
+		a.Report.Observations = append(a.Report.Observations, w)
+		a.Prints = append(a.Prints, Sent{Code: o.code, Row: o.row, Print: o.print, Withdrawn: o.state == withdrawn})
+	}
+	return a
+}
