@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +23,8 @@ import (
 //	CRC-32C of the record's key and everything before
 //
 // Numbers are varints, texts have their length before them, codes and kinds are words (see words),
-// and a time is told from the one before it. A row id that a row mark already has is a reference.
+// and a time is told from the one before it, as is a row id that is a number. A row id that a row
+// mark already has is a reference.
 // The checksum is there because a flipped bit in a fingerprint would go out as a correction.
 const recordVersion = 1
 
@@ -35,6 +37,7 @@ const (
 	flagFinal     = 1 << 1
 	flagWithdrawn = 1 << 0 // of a sent version
 	flagReleased  = 1 << 0 // of a row mark
+	flagResults   = 1 << 1 // its source is results; otherwise its name follows
 	flagWhole     = 1 << 0 // of an attempt
 )
 
@@ -68,9 +71,11 @@ func (w *words) encode(b []byte, r *bridge.Record) []byte {
 	e.number(uint64(len(r.Rows)))
 	for i := range r.Rows {
 		m := &r.Rows[i]
-		e.flags(m.Released, flagReleased, false, 0)
-		e.word(string(m.Source))
-		e.text(m.ID)
+		e.flags(m.Released, flagReleased, m.Source == lims.Results, flagResults)
+		if m.Source != lims.Results {
+			e.word(string(m.Source))
+		}
+		e.id(m.ID)
 		e.b = binary.LittleEndian.AppendUint64(e.b, m.Stamp)
 		e.b = binary.LittleEndian.AppendUint64(e.b, m.Version)
 		e.time(m.Noticed)
@@ -134,9 +139,12 @@ func (w *words) decode(k bridge.Key, b []byte) (*bridge.Record, error) {
 	r.Rows = list[bridge.RowMark](&d, 20)
 	for i := range r.Rows {
 		m := &r.Rows[i]
-		m.Released = d.byte()&flagReleased != 0
-		m.Source = lims.Source(d.word())
-		m.ID = d.text()
+		f := d.byte()
+		m.Released, m.Source = f&flagReleased != 0, lims.Results
+		if f&flagResults == 0 {
+			m.Source = lims.Source(d.word())
+		}
+		m.ID = d.id()
 		m.Stamp = d.fixed()
 		m.Version = d.fixed()
 		m.Noticed = d.time()
@@ -213,6 +221,8 @@ type encoder struct {
 	b     []byte
 	words *words
 	last  time.Time // the time before; zero: none yet
+
+	lastID int64 // the numeric row id before
 }
 
 func (e *encoder) number(n uint64) { e.b = binary.AppendUvarint(e.b, n) }
@@ -291,7 +301,20 @@ func (e *encoder) row(id string, rows []bridge.RowMark) {
 		}
 	}
 	e.number(0)
-	e.text(id)
+	e.id(id)
+}
+
+// id writes a row id: those of a record are often numbers that are near to each other.
+func (e *encoder) id(s string) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != s {
+		e.number(uint64(len(s)) + 1)
+		e.b = append(e.b, s...)
+		return
+	}
+	e.number(0)
+	e.b = binary.AppendVarint(e.b, n-e.lastID)
+	e.lastID = n
 }
 
 // decoder reads from b. After the first thing that cannot be, bad says why, and everything read
@@ -303,6 +326,8 @@ type decoder struct {
 	words *words
 	last  time.Time
 	bad   string
+
+	lastID int64
 }
 
 // take returns where the next n bytes are.
@@ -353,8 +378,31 @@ func (d *decoder) number() uint64 {
 	return n
 }
 
-func (d *decoder) text() string {
-	from, to := d.take(d.number())
+// signed reads what binary.AppendVarint wrote.
+func (d *decoder) signed() int64 {
+	n := d.number()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+func (d *decoder) text() string { return d.cut(d.number()) }
+
+func (d *decoder) id() string {
+	if n := d.number(); n > 0 {
+		return d.cut(n - 1)
+	}
+	d.lastID += d.signed()
+	if d.lastID < 0 {
+		d.spoil("a row id is out of range")
+	}
+	if d.bad != "" {
+		return ""
+	}
+	return strconv.FormatInt(d.lastID, 10)
+}
+
+// cut returns the next n bytes as text.
+func (d *decoder) cut(n uint64) string {
+	from, to := d.take(n)
 	if from == to {
 		return ""
 	}
@@ -389,21 +437,14 @@ func (d *decoder) time() time.Time {
 		d.spoil("a time has an unknown form")
 		return time.Time{}
 	}
-	if d.bad != "" {
-		return time.Time{}
-	}
-	sec, size := binary.Varint(d.b[d.at:])
-	if size <= 0 {
-		d.spoil("a number does not end")
-		return time.Time{}
-	}
-	d.at += size
-	sec += seconds(d.last)
+	sec := d.signed() + seconds(d.last)
 	if form == timeFull {
 		nanos = d.number()
 	}
 	if nanos >= 1e9 || sec > math.MaxInt64/2 || sec < math.MinInt64/2 {
 		d.spoil("a time is out of range")
+	}
+	if d.bad != "" {
 		return time.Time{}
 	}
 	d.last = time.Unix(sec, int64(nanos)).UTC()
@@ -427,7 +468,7 @@ func (d *decoder) row(rows []bridge.RowMark) string {
 	n := d.number()
 	switch {
 	case n == 0:
-		return d.text()
+		return d.id()
 	case n > uint64(len(rows)):
 		d.spoil("it refers to an unknown row")
 		return ""
