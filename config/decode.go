@@ -12,6 +12,7 @@ import (
 // value is one setting as the file has it, or as a default has it.
 type value struct {
 	path string
+	name string   // the last part of the path, exactly as written
 	key  ast.Node // nil: a member of a list, or a default
 	node ast.Node // nil: a default
 	text string   // of a scalar, exactly as written; "" also where nothing is written
@@ -60,8 +61,8 @@ func start(n ast.Node) place {
 	return place{max(p.Line, 1), max(p.Column, 1)}
 }
 
-// width is how many characters of its line a node takes, for the mark.
-func width(n ast.Node) int {
+// width is how many characters of its line a node takes.
+func (s *source) width(n ast.Node) int {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.SequenceNode, *ast.MappingValueNode:
 		return 1
@@ -70,8 +71,33 @@ func width(n ast.Node) int {
 	if t == nil {
 		return 1
 	}
+	p := start(n)
+	if t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType {
+		return s.quoted(p)
+	}
 	first, _, _ := strings.Cut(strings.TrimSpace(t.Origin), "\n")
 	return max(len([]rune(strings.TrimSpace(first))), 1)
+}
+
+// quoted is how many characters a quoted text takes with its quotes, as the file has it; the rest
+// of the line where it is not closed there.
+func (s *source) quoted(p place) int {
+	line := s.lines[min(p.line, len(s.lines))-1]
+	if p.column > len(line) {
+		return 1
+	}
+	quote := line[p.column-1]
+	for i := p.column; i < len(line); i++ {
+		switch {
+		case line[i] == '\\' && quote == '"':
+			i++
+		case line[i] == quote && quote == '\'' && i+1 < len(line) && line[i+1] == quote:
+			i++
+		case line[i] == quote:
+			return i + 2 - p.column
+		}
+	}
+	return len(line) + 1 - p.column
 }
 
 // pairs returns the members of a map, also of one with a single member.
@@ -132,7 +158,7 @@ func (d *decoder) addAt(n ast.Node, path, what, instead string) *Problem {
 		d.problems = append(d.problems, Problem{File: d.src.name, Path: path, What: what, Instead: instead})
 	} else {
 		p := start(n)
-		d.problems = append(d.problems, Problem{File: d.src.name, Line: p.line, Column: p.column, width: width(n), Path: path, What: what, Instead: instead})
+		d.problems = append(d.problems, Problem{File: d.src.name, Line: p.line, Column: p.column, width: d.src.width(n), Path: path, What: what, Instead: instead})
 	}
 	return &d.problems[len(d.problems)-1]
 }
@@ -175,7 +201,7 @@ func (d *decoder) hide(n ast.Node) {
 		return
 	}
 	p := start(n)
-	d.src.hide(p.line, p.column, len([]rune(origin)), 1)
+	d.src.hide(p.line, p.column, d.src.width(n), 1)
 }
 
 // hideFrom hides the rest of the line, and the lines that follow.
@@ -188,8 +214,13 @@ func (d *decoder) hideFrom(n ast.Node, lines int) {
 func (d *decoder) scalar(n ast.Node, path string, secret bool) (string, bool) {
 	p := start(n)
 	line := d.src.lines[min(p.line, len(d.src.lines))-1]
-	if r, ok := d.mended[p]; ok {
-		delete(d.mended, p)
+	r, mended := d.mended[p]
+	delete(d.mended, p)
+	if s, ok := text(n); ok && r == '%' {
+		// A unit of per cent is so usual, and so clear, that it needs no quotes.
+		return "%" + s[1:], true
+	}
+	if mended && r != '\\' {
 		d.odd(n, path, r, line, p, secret)
 		return "", false
 	}
@@ -244,11 +275,8 @@ func plainFrom(line []rune, column int) string {
 		return ""
 	}
 	s := string(line[column-1:])
-	if i := strings.IndexAny(s, ",]}"); i >= 0 {
-		s = s[:i]
-	}
-	if i := strings.Index(s, " #"); i >= 0 {
-		s = s[:i]
+	for _, end := range []string{",", "]", "}", ": ", " #"} {
+		s, _, _ = strings.Cut(s, end)
 	}
 	return strings.TrimSpace(s)
 }

@@ -74,6 +74,9 @@ func parse(name, abs string, raw []byte) (*Config, Problems) {
 		d.section(root, "", d.top)
 	}
 	for at, r := range d.mended { // in places that no setting reads
+		if r == '%' {
+			continue
+		}
 		problems = append(problems, Problem{File: name, Line: at.line, Column: at.column, width: 1,
 			What: fmt.Sprintf("a text that begins with %c means something else in YAML", r), Instead: "write it in single quotes: '…'"})
 	}

@@ -93,7 +93,7 @@ func mend(lines [][]rune, at place, mended mends) bool {
 	}
 	c := at.column
 	if c <= len(line) && strings.ContainsRune("%@`*&!", line[c-1]) &&
-		(c == 1 || strings.ContainsRune(" \t{[,:-", line[c-2])) {
+		c > 1 && strings.ContainsRune(" \t{[,:-", line[c-2]) {
 		return replace(c, 'x')
 	}
 	return false

@@ -21,8 +21,8 @@ func words[W ~string](d *decoder, v value, known []W) map[string]W {
 		allowed = append(allowed, string(w))
 	}
 	m := map[string]W{}
-	d.members(v.node, v.path, false, func(v value) {
-		lims, _ := text(v.key)
+	d.members(v.node, v.path, func(v value) {
+		lims := v.name
 		d.short(v.key, v.path, lims)
 		var ok bool
 		if v.text, ok = d.scalar(v.node, v.path, false); !ok {
@@ -50,8 +50,8 @@ func (d *decoder) short(n ast.Node, path, code string) {
 // tests reads the map of what WHOOP orders: its LIMS tests and observations.
 func tests(d *decoder, v value) {
 	limsOf := map[string]string{} // LIMS code: the test that has it
-	d.members(v.node, v.path, false, func(v value) {
-		code, _ := text(v.key)
+	d.members(v.node, v.path, func(v value) {
+		code := v.name
 		d.short(v.key, v.path, code)
 		t := bridge.Test{Code: code, Results: map[string]bridge.ObservationRule{}}
 		if empty(v.node) {
@@ -92,8 +92,8 @@ func (d *decoder) claim(limsOf map[string]string, n ast.Node, path, lims, code s
 // observations reads the results of one test: LIMS result code to WHOOP's observation.
 func observations(d *decoder, v value, t *bridge.Test) {
 	codes := map[string]string{} // WHOOP's code: the LIMS code that has it
-	d.members(v.node, v.path, false, func(v value) {
-		lims, _ := text(v.key)
+	d.members(v.node, v.path, func(v value) {
+		lims := v.name
 		d.short(v.key, v.path, lims)
 		const example = "write for example {code: TOTAL_CHOLESTEROL, unit: mg/dL}"
 		var rule bridge.ObservationRule

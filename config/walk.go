@@ -20,8 +20,7 @@ func join(path, name string) string {
 }
 
 // members calls f for each member of a map whose name can be read and does not stand twice.
-// known says that the names are settings; else they are the lab's own codes and words.
-func (d *decoder) members(n ast.Node, path string, known bool, f func(v value)) {
+func (d *decoder) members(n ast.Node, path string, f func(v value)) {
 	list, ok := pairs(n)
 	if !ok {
 		d.hide(n)
@@ -30,12 +29,12 @@ func (d *decoder) members(n ast.Node, path string, known bool, f func(v value)) 
 	}
 	first := map[string]place{}
 	for _, m := range list {
-		name, ok := d.scalar(m.Key, join(path, "?"), false)
+		name, ok := d.scalar(m.Key, path, false)
 		if !ok {
 			d.hide(m.Value)
 			continue
 		}
-		v := value{path: join(path, name), key: m.Key, node: m.Value}
+		v := value{path: join(path, name), name: name, key: m.Key, node: m.Value}
 		if before, twice := first[name]; twice {
 			d.hide(m.Value)
 			d.addAt(m.Key, v.path, fmt.Sprintf("stands twice, first in line %d", before.line), "keep one of the two")
@@ -47,21 +46,16 @@ func (d *decoder) members(n ast.Node, path string, known bool, f func(v value)) 
 			d.addAt(m.Key, path, "a name is missing before the colon", "")
 			continue
 		}
-		if known {
-			v.text = name
-		}
 		f(v)
 	}
 }
 
 // section reads a map whose members are settings.
 func (d *decoder) section(n ast.Node, path string, settings []setting) {
-	d.members(n, path, true, func(v value) {
-		name := v.text
-		v.text = ""
-		i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	d.members(n, path, func(v value) {
+		i := slices.IndexFunc(settings, func(s setting) bool { return s.name == v.name })
 		if i < 0 {
-			d.unknown(v, name, path, settings)
+			d.unknown(v, path, settings)
 			return
 		}
 		d.take(v, settings[i])
@@ -112,7 +106,8 @@ func (d *decoder) hideSecret(n ast.Node) {
 
 // unknown explains a name that is no setting. Its value is never shown: it may be a misspelt
 // password.
-func (d *decoder) unknown(v value, name, path string, settings []setting) {
+func (d *decoder) unknown(v value, path string, settings []setting) {
+	name := v.name
 	d.hide(v.node)
 	if !plainName.MatchString(name) {
 		d.hide(v.key)
