@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"limsbridge/bridge"
+	"limsbridge/lims"
 )
 
 // CreateAct is the act of the first event of every journal.
@@ -54,7 +55,7 @@ func Create(dir string, at time.Time, by, user string) error {
 				return err
 			}
 		}
-		return writeMeta(tx, key, j.last, state, nil)
+		return writeMeta(tx, key, j.last, state, map[lims.Source]lims.Cursor{})
 	})
 	return errors.Join(err, db.Close(), j.disk.SyncFolder(dir))
 }

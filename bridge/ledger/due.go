@@ -25,7 +25,7 @@ func (l *Ledger) Due(at time.Time, after string, limit int) (keys []bridge.Key, 
 		return nil, "", fmt.Errorf("%q is not a mark that Due gave", after)
 	}
 	var found [][]byte
-	err = l.view(func(tx *bbolt.Tx) error {
+	err = l.read(func(tx *bbolt.Tx) error {
 		found = dueBetween(tx.Bucket(dueBucket).Cursor(), mark, at, limit, l.overlaid())
 		return nil
 	})

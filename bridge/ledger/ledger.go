@@ -64,7 +64,7 @@ type Recovery struct {
 	Torn     int64 // bytes of an unfinished last line, which nobody was ever told about, cut off
 	InDoubt  int   // attempts whose call was running when the process ended
 	// Doubt says why journal and bbolt do not fit together, nil if they do. All sending is then
-	// stopped (State().Stops has a bridge.LedgerStop) until a person decides.
+	// stopped (State.Stops has a bridge.LedgerStop) until a person decides.
 	Doubt error
 }
 
@@ -280,6 +280,14 @@ func (l *Ledger) Advance(s lims.Source, c lims.Cursor) {
 	defer l.mu.Unlock()
 	l.cursors[s] = c
 	l.changed = true
+}
+
+// View calls f with what concerns the bridge as a whole. f must not keep it, change it, or call the
+// ledger.
+func (l *Ledger) View(f func(*bridge.State)) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	f(&l.state)
 }
 
 // State returns a copy of what concerns the bridge as a whole.

@@ -71,3 +71,52 @@ func clone(t testing.TB, dir string) string {
 	}
 	return to
 }
+
+func remove(t testing.TB, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func appendTo(t testing.TB, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newest is the path of the newest journal file.
+func newest(t testing.TB, dir string) string {
+	t.Helper()
+	files, err := journalFiles(filepath.Join(dir, journalName))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	return filepath.Join(dir, journalName, files[len(files)-1].String())
+}
+
+// meta changes what bbolt's meta bucket holds.
+func meta(t testing.TB, dir string, key []byte, value string) {
+	t.Helper()
+	db, err := bbolt.Open(filepath.Join(dir, storeName), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(key, []byte(value)) })
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

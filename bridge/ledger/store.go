@@ -84,16 +84,16 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// view runs f in a read transaction. Every one is short: bbolt cannot reuse pages, nor grow,
+// read runs f in a read transaction. Every one is short: bbolt cannot reuse pages, nor grow,
 // while one is open.
-func (l *Ledger) view(f func(*bbolt.Tx) error) error {
+func (l *Ledger) read(f func(*bbolt.Tx) error) error {
 	return guard(func() error { return l.store.View(f) })
 }
 
 // stored returns the record as bbolt holds it; nil: unknown.
 func (l *Ledger) stored(k bridge.Key) (r *bridge.Record, err error) {
 	key := recordKey(k)
-	err = l.view(func(tx *bbolt.Tx) error {
+	err = l.read(func(tx *bbolt.Tx) error {
 		if v := tx.Bucket(recordBucket).Get(key[:]); v != nil {
 			r, err = l.words.decode(k, v)
 		}
@@ -108,7 +108,7 @@ func (l *Ledger) eachStored(f func(*bridge.Record) error) error {
 	var last []byte
 	for {
 		var records []*bridge.Record
-		err := l.view(func(tx *bbolt.Tx) error {
+		err := l.read(func(tx *bbolt.Tx) error {
 			c := tx.Bucket(recordBucket).Cursor()
 			k, v := c.Seek(last)
 			for ; k != nil && len(records) < page; k, v = c.Next() {
@@ -146,7 +146,7 @@ func (l *Ledger) openAttempts() ([]bridge.Record, error) {
 	for k := range l.dirty {
 		keys[k] = true
 	}
-	err := l.view(func(tx *bbolt.Tx) error {
+	err := l.read(func(tx *bbolt.Tx) error {
 		return tx.Bucket(attemptBucket).ForEach(func(k, _ []byte) error {
 			key, err := parseRecordKey(k)
 			keys[key] = true
@@ -176,7 +176,7 @@ func (l *Ledger) openAttempts() ([]bridge.Record, error) {
 // go on with it.
 func (l *Ledger) readMeta() error {
 	path := filepath.Join(l.dir, storeName)
-	return l.view(func(tx *bbolt.Tx) error {
+	return l.read(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{metaBucket, recordBucket, dueBucket, attemptBucket, wordBucket} {
 			if tx.Bucket(name) == nil {
 				return fmt.Errorf("%s: %w: `limsbridge init` did not finish; move the folder away and run it again", path, ErrMissing)
