@@ -11,13 +11,10 @@ import (
 
 var jsonType = []string{"application/json"}
 
-// body is a request's body. It is a type of its own so that net/http cannot rewind it: a request
-// with a body and without GetBody is never sent again by itself.
-type body struct{ bytes.Reader }
-
-func (*body) Close() error { return nil }
-
-// request builds a request lean enough for thousands a second.
+// request builds a request lean enough for thousands a second. It leaves GetBody nil: a request
+// with a body that cannot be rewound is never sent again by net/http itself. (http.NewRequest
+// would set it.) The body is of a kind that net/http knows to be in memory, and therefore writes
+// together with the head.
 func (c *Client) request(ctx context.Context, method, path string, content []byte) *http.Request {
 	u := c.base
 	u.Path += path
@@ -26,9 +23,7 @@ func (c *Client) request(ctx context.Context, method, path string, content []byt
 		Header: http.Header{"User-Agent": c.agent, "Accept": jsonType},
 	}
 	if content != nil {
-		b := new(body)
-		b.Reset(content)
-		r.Body, r.ContentLength = b, int64(len(content))
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
 		r.Header["Content-Type"] = jsonType
 	}
 	return r.WithContext(ctx)
