@@ -22,7 +22,8 @@ type judge struct {
 	start  string // stamps before it do not count
 	read   *sql.DB
 
-	versions map[string][]string // service request and observation: "value unit status"
+	versions map[string][]string // service request and observation: "value|unit|status"
+	stamps   map[string]string   // the stamp of its last version
 	ended    map[string]string   // service request: its terminal issue
 	status   map[string]string   // service request: furthest business status
 	final    map[string]bool
@@ -49,17 +50,18 @@ func newJudge(t *testing.T, l *limstest.Lab, path string) *judge {
 	return &judge{
 		config: limstest.Mapping(), truth: l.Truth(), read: openReader(t, path),
 		start:    l.Start().UTC().Format("2006-01-02 15:04:05.000"),
-		versions: map[string][]string{}, ended: map[string]string{}, status: map[string]string{}, final: map[string]bool{},
+		versions: map[string][]string{}, stamps: map[string]string{}, ended: map[string]string{}, status: map[string]string{}, final: map[string]bool{},
 	}
 }
 
 func (j *judge) rows(t *testing.T) []viewRow {
 	t.Helper()
 	var out []viewRow
-	for source, columns := range map[string]string{
-		"orders":  "coalesce(reason, ''), coalesce(birth_date || '', ''), '', '', ''",
-		"results": "'', '', result_code, coalesce(value, ''), coalesce(unit, '')",
+	for _, view := range [][2]string{
+		{"orders", "coalesce(reason, ''), coalesce(birth_date || '', ''), '', '', ''"},
+		{"results", "'', '', result_code, coalesce(value, ''), coalesce(unit, '')"},
 	} {
+		source, columns := view[0], view[1]
 		// The concatenation keeps the driver from turning the DATETIME into a time.
 		rs, err := j.read.Query("SELECT row_id, changed_at || '', requisition_id, order_code, status, " + columns + " FROM whoop_" + source + " ORDER BY row_id")
 		if err != nil {
@@ -256,13 +258,13 @@ func (j *judge) request(s limstest.Request, def limstest.Test, rows []viewRow, h
 			hold("two_rows", l...)
 			blocked = true
 		} else if len(l) == 1 && j.config.Results[l[0].status] == "released" {
-			j.see(key, l[0].value, l[0].unit, "final")
+			j.see(key, l[0], "final")
 		} else if x := dead[d.Code]; len(l) == 0 && len(x) > 0 {
 			if len(j.versions[key]) > 0 {
 				if x[0].unit == "" || d.Unit != "" {
 					x[0].unit = d.Unit
 				}
-				j.see(key, x[0].value, x[0].unit, "entered-in-error")
+				j.see(key, x[0], "entered-in-error")
 			}
 		} else if len(l) == 0 && !d.Optional {
 			missing = true
@@ -287,7 +289,8 @@ func (j *judge) advance(id, status string) {
 }
 
 // see writes a version down if it is another than the last one.
-func (j *judge) see(key, value, unit, status string) {
+func (j *judge) see(key string, r viewRow, status string) {
+	value, unit := r.value, r.unit
 	if strings.HasPrefix(value, ".") {
 		value = "0" + value
 	}
@@ -300,6 +303,7 @@ func (j *judge) see(key, value, unit, status string) {
 			status = "corrected"
 		}
 	}
+	j.stamps[key] = r.stamp
 	j.versions[key] = append(v, value+"|"+unit+"|"+status)
 }
 
@@ -369,11 +373,17 @@ func (j *judge) holdDifferences() []string {
 	return out
 }
 
-// clock is a clock that the test moves.
-type clock struct{ now time.Time }
+// clock is a clock that the test moves, and that moves by itself with each look at it.
+type clock struct {
+	now  time.Time
+	pace time.Duration
+}
 
-func (c *clock) Now() time.Time { return c.now }
+func (c *clock) Now() time.Time {
+	c.now = c.now.Add(c.pace)
+	return c.now
+}
 
 func newClock() *clock {
-	return &clock{time.Date(2026, 11, 22, 13, 5, 7, 123e6, time.UTC)}
+	return &clock{now: time.Date(2026, 11, 22, 13, 5, 7, 123e6, time.UTC)}
 }

@@ -99,7 +99,7 @@ func TestViewsUseTheIndex(t *testing.T) {
 	_, path := newLab(t, limstest.Options{Orders: 1})
 	db := openReader(t, path)
 	for view, index := range map[string]string{"whoop_orders": "test_changed", "whoop_results": "result_changed"} {
-		rs, err := db.Query("EXPLAIN QUERY PLAN SELECT * FROM (SELECT * FROM " + view + "\n) WHERE changed_at >= ? ORDER BY changed_at, row_id LIMIT 100", "2026-01-01")
+		rs, err := db.Query("EXPLAIN QUERY PLAN SELECT * FROM (SELECT * FROM "+view+"\n) WHERE changed_at >= ? ORDER BY changed_at, row_id LIMIT 100", "2026-01-01")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestBulk(t *testing.T) {
 	}
 	j := &judge{
 		config: limstest.Mapping(), read: openReader(t, path), start: "2026-11-22 13:04:07.000",
-		versions: map[string][]string{}, ended: map[string]string{}, status: map[string]string{}, final: map[string]bool{},
+		versions: map[string][]string{}, stamps: map[string]string{}, ended: map[string]string{}, status: map[string]string{}, final: map[string]bool{},
 	}
 	for i := range n {
 		j.truth.Requisitions = append(j.truth.Requisitions, limstest.BulkRequisition(i))
