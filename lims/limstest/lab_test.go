@@ -194,7 +194,7 @@ func TestLateClock(t *testing.T) {
 			since[k], count[k] = at, len(v)
 			versions++
 		}
-		c.now = c.now.Add(time.Duration(rng.Int64N(int64(4 * time.Second))))
+		c.now = c.now.Add(time.Duration(rng.Int64N(int64(gap))) << rng.IntN(3)) // sometimes four gaps
 	}
 	if want := l.Truth().Counts().Observations; versions != want {
 		t.Errorf("saw %d versions, want %d", versions, want)
@@ -280,6 +280,25 @@ func TestRun(t *testing.T) {
 			t.Errorf("took %d of %d steps", taken, all)
 		}
 	})
+}
+
+// TestReaderBeside: a read-only reader of the same file is never refused, and blocks nobody.
+func TestReaderBeside(t *testing.T) {
+	l, path := newLab(t, limstest.Options{Orders: 60, For: 200 * time.Millisecond, CorrectionGap: 20 * time.Millisecond})
+	j := &judge{read: openReader(t, path)}
+	done := make(chan error, 1)
+	go func() { done <- l.Run(t.Context()) }()
+	for reads := 0; ; reads++ {
+		select {
+		case err := <-done:
+			if err != nil || !l.Done() || reads == 0 {
+				t.Errorf("Run: %v, done %v, %d reads beside it", err, l.Done(), reads)
+			}
+			return
+		default:
+			j.rows(t)
+		}
+	}
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
