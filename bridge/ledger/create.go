@@ -45,7 +45,7 @@ func Create(dir string, at time.Time, by, user string) error {
 	state := bridge.State{Created: at}
 	state.Apply(first)
 	// bbolt comes last: without it Open says that there is no ledger.
-	db, err := openStore(filepath.Join(dir, storeName), false)
+	db, err := openStore(filepath.Join(dir, storeName), false, lockPatience)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,13 @@ func (s *sum) UnmarshalText(b []byte) error {
 	if len(b) != hex.EncodedLen(len(s)) {
 		return errors.New("a sum has 64 hexadecimal digits")
 	}
-	_, err := hex.Decode(s[:], b)
-	return err
+	if _, err := hex.Decode(s[:], b); err != nil {
+		return err
+	}
+	if again, _ := s.MarshalText(); !bytes.Equal(again, b) {
+		return errors.New("a sum is written in small letters")
+	}
+	return nil
 }
 
 // position is a line of the journal, with enough to find it again and to know it.

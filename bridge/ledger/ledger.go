@@ -54,8 +54,9 @@ type Options struct {
 	// Now stamps the few events that Open itself writes; nil is time.Now.
 	Now func() time.Time
 
-	disk       disk // nil: the operating system's
-	checkpoint int  // 0: checkpointAfter
+	disk       disk          // nil: the operating system's
+	checkpoint int           // 0: checkpointAfter
+	patience   time.Duration // 0: lockPatience
 }
 
 // Recovery tells what Open found, for a log line; it holds nothing private.
@@ -130,7 +131,7 @@ func Open(dir string, o Options) (*Ledger, error) {
 	}
 	l.room = sync.NewCond(&l.mu)
 	l.queue.wake = make(chan struct{}, 1)
-	if l.store, err = openStore(filepath.Join(dir, storeName), o.ReadOnly); err != nil {
+	if l.store, err = openStore(filepath.Join(dir, storeName), o.ReadOnly, cmp.Or(o.patience, lockPatience)); err != nil {
 		return nil, err
 	}
 	if err := l.start(o); err != nil {

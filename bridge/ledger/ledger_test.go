@@ -399,7 +399,7 @@ func TestTheOverlayIsBounded(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	largest := 0
+	largest, filled := 0, false
 	for range 3 * overlayLimit {
 		if err := l.Note(bridge.Key{Kind: bridge.RequisitionKey, ID: uuid.New()}, func(*bridge.Record) {}); err != nil {
 			t.Fatal(err)
@@ -407,12 +407,12 @@ func TestTheOverlayIsBounded(t *testing.T) {
 		l.mu.RLock()
 		largest = max(largest, len(l.dirty))
 		l.mu.RUnlock()
-		if largest >= overlayLimit && full != nil {
+		if largest >= overlayLimit && !filled {
 			close(full)
-			full = nil
+			filled = true
 		}
 	}
-	if full != nil {
+	if !filled {
 		t.Fatal("the overlay never filled up: the test shows nothing")
 	}
 	if largest > overlayLimit {
@@ -672,7 +672,7 @@ func TestOpenRefuses(t *testing.T) {
 		dir := create(t)
 		open(t, dir, Options{})
 		for _, readOnly := range []bool{false, true} {
-			if _, err := Open(dir, Options{ReadOnly: readOnly}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), storeName) {
+			if _, err := Open(dir, Options{ReadOnly: readOnly, patience: 1}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), storeName) {
 				t.Errorf("read-only %v: %v", readOnly, err)
 			}
 		}

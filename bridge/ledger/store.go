@@ -53,10 +53,10 @@ var (
 )
 
 // openStore opens the bbolt file; a missing one is created unless readOnly.
-func openStore(path string, readOnly bool) (db *bbolt.DB, err error) {
+func openStore(path string, readOnly bool, patience time.Duration) (db *bbolt.DB, err error) {
 	err = guard(func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout: lockPatience, ReadOnly: readOnly,
+			Timeout: patience, ReadOnly: readOnly,
 			FreelistType: bbolt.FreelistMapType, NoStatistics: true,
 		})
 		return err

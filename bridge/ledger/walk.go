@@ -119,14 +119,7 @@ func (w *walker) file(name string, newest bool) error {
 	for {
 		b, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			switch {
-			case len(b) == 0:
-			case newest && !w.whole(b[:len(b)-1]):
-				w.torn = int64(len(b))
-			default:
-				w.spoil(name, offset, "the file ends in the middle of a line")
-			}
-			return nil
+			return w.end(name, offset, b, newest)
 		}
 		if err != nil {
 			return err
@@ -139,12 +132,26 @@ func (w *walker) file(name string, newest bool) error {
 	}
 }
 
-// whole reports whether b is a line that fits its sum. Such a line at the end of the file, with
-// something in the place of its newline, was not torn: it was written, told of, and changed.
-func (w *walker) whole(b []byte) bool {
+// end judges the bytes behind the last newline of a file. In the newest one they are a line that
+// was being written, of which nobody was told, unless it is whole and something else stands in the
+// place of its newline: then it was written, told of, and changed.
+func (w *walker) end(name string, offset int64, b []byte, newest bool) error {
+	if len(b) == 0 {
+		return nil
+	}
 	var s sum
-	content, text, ok := cutLine(b)
-	return ok && s.UnmarshalText(text) == nil && link(w.hash, w.at.Sum, content) == s
+	line := b[:len(b)-1]
+	content, text, ok := cutLine(line)
+	if ok && s.UnmarshalText(text) == nil && link(w.hash, w.at.Sum, content) == s {
+		w.spoil(name, offset, "the line has lost its newline")
+		return w.line(position{File: name, Start: offset, End: offset + int64(len(b))}, line)
+	}
+	if newest {
+		w.torn = int64(len(b))
+	} else {
+		w.spoil(name, offset, "the file ends in the middle of a line")
+	}
+	return nil
 }
 
 // line checks one line and visits its event.
