@@ -124,7 +124,7 @@ func (mySQL) list(_ column, ids []any) []any { return ids }
 
 func (mySQL) sizes() []int { return []int{1, 25, 500} }
 
-func (mySQL) now() string { return "SELECT CONCAT(UTC_TIMESTAMP(6), 'Z')" }
+func (mySQL) now() string { return "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)" }
 
 func (mySQL) identity() string { return "SELECT CURRENT_USER(), DATABASE(), VERSION()" }
 
