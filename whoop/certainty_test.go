@@ -178,14 +178,14 @@ func TestCertaintyOfEveryCode(t *testing.T) {
 func TestStatusAnswerMustFit(t *testing.T) {
 	id := uuid.New()
 	for body, want := range map[string]whoop.Outcome{
-		`{"id":"ID","status":"active","task_business_status":"RESULTS_ISSUE","more":[1]}`:     whoop.Sent,
-		`{"id":"ID","status":"active","task_business_status":"ORDER_CONFIRMED"}`:              whoop.InDoubt,
-		`{"id":"ID","status":"active","task_business_status":null}`:                           whoop.InDoubt,
-		`{"id":"ID","status":"active"}`:                                                       whoop.InDoubt,
+		`{"id":"ID","status":"active","task_business_status":"RESULTS_ISSUE","more":[1]}`:       whoop.Sent,
+		`{"id":"ID","status":"active","task_business_status":"ORDER_CONFIRMED"}`:                whoop.InDoubt,
+		`{"id":"ID","status":"active","task_business_status":null}`:                             whoop.InDoubt,
+		`{"id":"ID","status":"active"}`:                                                         whoop.InDoubt,
 		`{"id":"` + uuid.NewString() + `","status":"a","task_business_status":"RESULTS_ISSUE"}`: whoop.InDoubt,
-		`{"status":"active","task_business_status":"RESULTS_ISSUE"}`:                          whoop.InDoubt,
-		`{"id":"ID","status":"active","task_business_status":"RESULTS_ISSUE"`:                 whoop.InDoubt,
-		`{"id":"ID","status":"active","task_business_status":"RESULTS_ISSUE"}{}`:              whoop.InDoubt,
+		`{"status":"active","task_business_status":"RESULTS_ISSUE"}`:                            whoop.InDoubt,
+		`{"id":"ID","status":"active","task_business_status":"RESULTS_ISSUE"`:                   whoop.InDoubt,
+		`{"id":"ID","status":"active","task_business_status":"RESULTS_ISSUE"}{}`:                whoop.InDoubt,
 		`<html>login</html>`: whoop.InDoubt,
 		``:                   whoop.InDoubt,
 		`{"id":"ID","task_business_status":"RESULTS_ISSUE","x":"` + strings.Repeat("x", 1<<20) + `"}`: whoop.InDoubt,

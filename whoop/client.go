@@ -78,7 +78,7 @@ type Client struct {
 }
 
 // Format prints nothing of the client's inside.
-func (*Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "whoop client") }
+func (Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "whoop client") }
 
 // New returns a client. It does not touch the network. Its errors name the setting.
 func New(o Options) (*Client, error) {
