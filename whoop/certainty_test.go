@@ -43,6 +43,7 @@ var certainty = map[sandbox.Fault]struct {
 	"":                   {whoop.Sent, 0, true},
 	sandbox.Expired:      {whoop.Released, 401, false},
 	sandbox.RateLimited:  {whoop.Released, 429, false},
+	sandbox.Throttled:    {whoop.Released, 429, false},
 	sandbox.BadRequest:   {whoop.Rejected, 400, false},
 	sandbox.Missing:      {whoop.Rejected, 404, false},
 	sandbox.Unprocessed:  {whoop.Rejected, 422, false},

@@ -194,7 +194,7 @@ func TestOutcomesNeverLie(t *testing.T) {
 	seed := rand.Uint64()
 	faults := map[sandbox.Fault]float64{}
 	for _, f := range sandbox.AllFaults {
-		if !strings.HasPrefix(string(f), "hang") && f != sandbox.Late && f != sandbox.RateLimited {
+		if !strings.HasPrefix(string(f), "hang") && !strings.HasPrefix(string(f), "429") && f != sandbox.Late {
 			faults[f] = 0.02
 		}
 	}

@@ -18,6 +18,7 @@ type Fault string
 const (
 	Expired     Fault = "401"          // the token used is invalid from now on
 	RateLimited Fault = "429"          // without Retry-After and headers
+	Throttled   Fault = "429-retry"    // with Retry-After: 1
 	ErrorBefore Fault = "500-before"   // JSON
 	Unavailable Fault = "503-before"   // an HTML page with Retry-After
 	CloseBefore Fault = "close-before" // the connection is closed without reading the body
@@ -47,7 +48,7 @@ const (
 
 // AllFaults lists every fault.
 var AllFaults = []Fault{
-	Expired, RateLimited, ErrorBefore, Unavailable, CloseBefore, ResetBefore, HangBefore, Redirect,
+	Expired, RateLimited, Throttled, ErrorBefore, Unavailable, CloseBefore, ResetBefore, HangBefore, Redirect,
 	BadRequest, Forbidden, Missing, TimedOut, Conflict, Unprocessed,
 	ErrorAfter, GatewayAfter, CutAfter, CutWithin, CutBody, HangAfter, Late, Page, Accepted202,
 }
@@ -126,6 +127,9 @@ func (c *call) failBefore() bool {
 		delete(c.tokens, token)
 		c.mu.Unlock()
 		c.refuse(http.StatusUnauthorized, "invalid_token", "the access token is expired")
+	case Throttled:
+		c.w.Header().Set("Retry-After", "1")
+		c.refuse(http.StatusTooManyRequests, "rate_limit_exceeded", "too many requests")
 	case RateLimited:
 		c.refuse(http.StatusTooManyRequests, "rate_limit_exceeded", "too many requests")
 	case ErrorBefore:
