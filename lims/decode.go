@@ -14,7 +14,8 @@ type page struct {
 	last position // of the last row
 }
 
-// read decodes all rows of an answer, which has the columns of src in their order.
+// read decodes all rows of an answer, which has the columns of src in their order. room is how many
+// there will probably be.
 func (src *source) read(rows *sql.Rows, room int) (page, error) {
 	values := make([]any, len(src.columns))
 	into := make([]any, len(src.columns))
@@ -27,7 +28,7 @@ func (src *source) read(rows *sql.Rows, room int) (page, error) {
 			return p, err
 		}
 		if p.rows == nil {
-			p.rows = make([]Row, 0, min(room, 64))
+			p.rows = make([]Row, 0, room)
 		}
 		p.rows = append(p.rows, Row{Source: src.name})
 		row := &p.rows[len(p.rows)-1]

@@ -165,7 +165,11 @@ func (r *Reader) walk(ctx context.Context, src *source, next func(after *positio
 		if err != nil {
 			return misfit(src.name, "the cursor does not fit the column changed_at, or row_id holds what is not of its type (%s): was the view changed? Then read again from start_from", src.changed.typ)
 		}
-		p, err := r.read(ctx, src, st)
+		room := fewRows
+		if after != nil { // where one page was full, the next one mostly is
+			room = r.o.PageSize
+		}
+		p, err := r.read(ctx, src, st, room)
 		if err != nil {
 			return err
 		}
@@ -181,9 +185,12 @@ func (r *Reader) walk(ctx context.Context, src *source, next func(after *positio
 	}
 }
 
+// fewRows is how many rows are made room for where mostly few come.
+const fewRows = 64
+
 // read runs one statement for rows. After an error the source is learned anew: its view may have changed.
-func (r *Reader) read(ctx context.Context, src *source, st statement) (page, error) {
-	p, err := run(ctx, r.ss, src.name, st, func(rows *sql.Rows) (page, error) { return src.read(rows, r.o.PageSize) })
+func (r *Reader) read(ctx context.Context, src *source, st statement, room int) (page, error) {
+	p, err := run(ctx, r.ss, src.name, st, func(rows *sql.Rows) (page, error) { return src.read(rows, room) })
 	if err != nil {
 		r.forget(src.name)
 	}
@@ -212,7 +219,7 @@ func (r *Reader) Fetch(ctx context.Context, s Source, ids []string) ([]Row, erro
 	var out []Row
 	at := map[string]int{}
 	for chunk := range slices.Chunk(bound, sizes[len(sizes)-1]) {
-		p, err := r.read(ctx, src, src.fetch(slices.Clone(chunk)))
+		p, err := r.read(ctx, src, src.fetch(slices.Clone(chunk)), len(chunk))
 		if err != nil {
 			return nil, err
 		}
@@ -261,7 +268,7 @@ func (r *Reader) Unstamped(ctx context.Context, s Source, page func([]Row) error
 	if err != nil {
 		return err
 	}
-	p, err := r.read(ctx, src, st)
+	p, err := r.read(ctx, src, st, fewRows)
 	if err != nil {
 		return err
 	}

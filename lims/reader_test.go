@@ -50,7 +50,9 @@ func TestPollPages(t *testing.T) {
 }
 
 // stampAgo is a stamp without zone, in UTC.
-func stampAgo(d time.Duration) string { return time.Now().UTC().Add(-d).Format("2006-01-02 15:04:05.000000") }
+func stampAgo(d time.Duration) string {
+	return time.Now().UTC().Add(-d).Format("2006-01-02 15:04:05.000000")
+}
 
 // A row that was committed late, with a stamp before the cursor, is seen within the look-back.
 func TestPollLooksBack(t *testing.T) {
