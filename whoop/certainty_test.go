@@ -129,7 +129,7 @@ func TestCertainty(t *testing.T) {
 func private(t *testing.T, texts ...string) {
 	t.Helper()
 	for _, s := range texts {
-		for _, secret := range []string{"187", "sentinel", "4711", "1971", "mg/dL", sandbox.DefaultClientSecret, "sbx.", "CHOLESTEROL"} {
+		for _, secret := range []string{"187.4", "sentinel", "-4711", "1971-02", "mg/dL", sandbox.DefaultClientSecret, "sbx.", "CHOLESTEROL"} {
 			if strings.Contains(strings.ToLower(s), strings.ToLower(secret)) {
 				t.Errorf("%q is in %q", secret, s)
 			}

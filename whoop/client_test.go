@@ -7,11 +7,13 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -204,7 +206,7 @@ func TestOutcomesNeverLie(t *testing.T) {
 			o, stop := link(t, network, api)
 			defer stop()
 			client := newClient(t, o)
-			outcomes := make([]whoop.Answer, 800)
+			outcomes := make([]whoop.Answer, 480)
 			requests := make([]uuid.UUID, len(outcomes))
 			var all sync.WaitGroup
 			for w := range 16 {
@@ -267,5 +269,40 @@ func TestQuotaThroughTheClient(t *testing.T) {
 	}
 	if c := api.Counts(); c.RateLimited != 0 || c.MaxPerMinute != n {
 		t.Errorf("%+v", c)
+	}
+}
+
+// What was certainly not written costs nothing of the quota.
+func TestUnwrittenCallsAreFree(t *testing.T) {
+	api := sandbox.New(sandbox.Options{})
+	o, stop := link(t, "plain", api)
+	defer stop()
+	down := false
+	o.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if down {
+			return nil, syscall.ECONNREFUSED
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}
+	o.PerMinute, o.Patience = 2, time.Nanosecond // a token and one call
+	client := newClient(t, o)
+	_, request := order(t, api)
+	client.Return(permit(t, client))
+	client.Close()
+	down = true
+	for range 5 {
+		if a := client.SubmitReport(context.Background(), permit(t, client), request, report); a.Outcome != whoop.Released {
+			t.Fatalf("%+v", a)
+		}
+		if a := client.SubmitReport(context.Background(), permit(t, client), request, whoop.Report{}); a.Outcome != whoop.Rejected {
+			t.Fatalf("%+v", a)
+		}
+	}
+	down = false
+	if a := client.SubmitReport(context.Background(), permit(t, client), request, report); a.Outcome != whoop.Sent {
+		t.Fatalf("%+v", a)
+	}
+	if _, err := client.Permit(context.Background(), whoop.Corrections); err == nil {
+		t.Error("more calls than the quota")
 	}
 }

@@ -40,31 +40,27 @@ type reply struct {
 	text      string
 }
 
-// attempt watches which connections a call gets.
+// attempt watches which connections a call gets: one at most, or for a GET, which net/http may
+// repeat by itself, several.
 type attempt struct {
 	conn  *conn
 	calls int
-	dirty bool // an earlier connection may have taken some of the request
 }
 
 func (a *attempt) got(info httptrace.GotConnInfo) {
-	if a.calls++; a.calls > 1 {
-		a.dirty = !a.unwritten() || a.dirty
-	}
+	a.calls++
 	if a.conn, _ = info.Conn.(*conn); a.conn != nil {
 		a.conn.begin()
 	}
 }
 
-// unwritten seals the connection and reports whether no byte of the request went into it.
+// unwritten seals the connection and reports whether certainly no byte of the request was
+// written.
 func (a *attempt) unwritten() bool {
-	switch {
-	case a.calls == 0:
+	if a.calls == 0 {
 		return true
-	case a.conn == nil:
-		return false // not a connection of ours: nothing is known
 	}
-	return a.conn.seal() && !a.dirty
+	return a.conn != nil && a.conn.seal() && a.calls == 1
 }
 
 // exchange makes one call and reads its answer.

@@ -274,6 +274,71 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// Calls of an earlier process are known by the minute: they count until that minute's end has left
+// the window.
+func TestSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(Options{ClientID: "id", ClientSecret: "secret", PerMinute: 1, Patience: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		time.Sleep(10 * time.Minute) // so that the minute's end is in the past
+		began := time.Now()
+		c.Spent(began.Add(-90*time.Second), 1)
+		if _, err := c.limiter.take(context.Background(), Finals); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(began); waited < 30*time.Second || waited > 31*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+	})
+}
+
+// What may explain a fall is ours: a call that net/http repeated, one that lands late, one
+// that is open.
+func TestNotForeign(t *testing.T) {
+	type step struct {
+		take, end string // the name of a call
+		calls     int
+		reading   int // -1: no answer
+	}
+	tests := map[string]struct {
+		steps []step
+		want  int
+	}{
+		"one by one":      {[]step{{"a", "a", 1, 99}, {"b", "b", 1, 98}, {"c", "c", 1, 97}}, 0},
+		"someone else":    {[]step{{"a", "a", 1, 99}, {"b", "b", 1, 97}}, 1},
+		"twice":           {[]step{{"a", "a", 1, 99}, {"b", "b", 1, 97}, {"c", "c", 1, 90}}, 7},
+		"repeated":        {[]step{{"a", "a", 1, 99}, {"b", "b", 2, 97}}, 0},
+		"lands late":      {[]step{{"x", "x", 1, -1}, {"a", "a", 1, 99}, {"b", "b", 1, 97}}, 0},
+		"open":            {[]step{{"x", "", 0, 0}, {"a", "a", 1, 99}, {"b", "b", 1, 97}}, 0},
+		"out of order":    {[]step{{"a", "", 0, 0}, {"b", "b", 1, 98}, {"", "a", 1, 99}, {"c", "c", 1, 97}}, 0},
+		"after the reset": {[]step{{"a", "a", 1, 3}, {"b", "b", 1, 99}, {"c", "c", 1, 98}}, 0},
+	}
+	for name, test := range tests {
+		l := newLimiter(0, 0, testHold, time.Second)
+		open := map[string]slot{}
+		for _, s := range test.steps {
+			if s.take != "" {
+				open[s.take], _ = l.take(context.Background(), Finals)
+			}
+			if s.end == "" {
+				continue
+			}
+			h := http.Header{limitHeader: {"100;window=60"}, remainingHeader: {strconv.Itoa(s.reading)}, resetHeader: {"30"}}
+			if s.reading < 0 {
+				h = nil
+			}
+			l.ended(open[s.end], s.calls, 200, h)
+		}
+		if got := l.foreign.before + l.foreign.found; got != test.want {
+			t.Errorf("%s: %d foreign calls, want %d", name, got, test.want)
+		}
+		l.close()
+	}
+}
+
 // Only what cannot be ours is foreign.
 func TestForeign(t *testing.T) {
 	for _, seed := range []uint64{1, 2, rand.Uint64()} {

@@ -103,7 +103,7 @@ var patient = sandbox.Patient{
 }
 
 var report = whoop.Report{Status: whoop.ReportFinal, Observations: []whoop.Observation{
-	{Code: "TOTAL_CHOLESTEROL", Numeric: "187.40", Unit: "mg/dL", Status: whoop.ObservationFinal},
+	{Code: "TOTAL_CHOLESTEROL", Numeric: "187.4018740", Unit: "mg/dL", Status: whoop.ObservationFinal},
 	{Code: "HDL", Text: "sentinel<0.5value", Unit: "mg/dL", Status: whoop.ObservationFinal},
 }}
 

@@ -180,14 +180,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		if text, err := json.Marshal(map[string]any{"v": fmt.Sprint(v)}); err == nil {
 			b.Write(text)
 		}
-		for _, secret := range []string{sandbox.DefaultClientSecret, fmt.Sprintf("%x", sandbox.DefaultClientSecret), "sbx.", "1971"} {
+		for _, secret := range []string{sandbox.DefaultClientSecret, fmt.Sprintf("%x", sandbox.DefaultClientSecret), "sbx.", "1971-02-28"} {
 			if strings.Contains(b.String(), secret) {
 				t.Errorf("%T prints %q", v, secret)
 			}
 		}
 	}
 	for _, v := range []any{o.ClientSecret, got, got.Patient, p} {
-		if text, _ := json.Marshal(v); strings.Contains(string(text), "1971") || strings.Contains(string(text), "sbx.") ||
+		if text, _ := json.Marshal(v); strings.Contains(string(text), "1971-02-28") || strings.Contains(string(text), "sbx.") ||
 			strings.Contains(string(text), sandbox.DefaultClientSecret) {
 			t.Errorf("%T encodes as %s", v, text)
 		}
