@@ -240,7 +240,7 @@ func (d *decoder) scalar(n ast.Node, path string, secret bool) (string, bool) {
 		if _, ok := pairs(n); ok {
 			kind = "a section of its own"
 		}
-		d.addAt(n, path, "one value belongs here, not "+kind, "")
+		d.addAt(n, path, "one value belongs here, not "+kind, "write it in the same line, after the colon")
 		return "", false
 	}
 	s, ok := text(n)
@@ -262,7 +262,9 @@ func (d *decoder) scalar(n ast.Node, path string, secret bool) (string, bool) {
 func (d *decoder) odd(n ast.Node, path string, r rune, line []rune, p place, secret bool) {
 	instead := "write it in single quotes: '…'"
 	if !secret {
-		instead = "write it in single quotes: " + single(plainFrom(line, p.column))
+		if raw := plainFrom(line, p.column); !strings.Contains(raw, ":") {
+			instead = "write it in single quotes: " + cited(raw)
+		}
 	} else {
 		d.src.hide(p.line, p.column, toEnd, 1)
 	}
@@ -281,8 +283,14 @@ func plainFrom(line []rune, column int) string {
 	return strings.TrimSpace(s)
 }
 
-// single writes a text in single quotes, the one way in which YAML takes every character as it is.
-func single(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// cited writes a text in single quotes, the one way in which YAML takes every character as it is.
+// What may hold a password stays out.
+func cited(s string) string {
+	if smells.MatchString(s) || strings.Contains(s, "://") || strings.LastIndexByte(s, '@') > 0 || strings.Contains(s, ";") {
+		return "'…'"
+	}
+	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
 
 // unescaped refuses backslashes in double quotes, where "…\L…" silently becomes something else.
 // Doubled backslashes, \" and code points (\u00b5) are what they say.
@@ -312,8 +320,8 @@ func (d *decoder) unescaped(n ast.Node, path string, line []rune, p place, secre
 		return true
 	}
 	instead := "write it in single quotes: '…'"
-	if !secret && !smells.MatchString(string(raw)) {
-		instead = "write it in single quotes: " + single(string(raw))
+	if !secret {
+		instead = "write it in single quotes: " + cited(string(raw))
 	}
 	d.addAt(n, path, "a backslash in double quotes means something else in YAML", instead)
 	return false

@@ -70,9 +70,14 @@ func parse(name, abs string, raw []byte) (*Config, Problems) {
 		return c, d.finish(problems)
 	}
 	d.mended = mended
-	if root != nil {
+	switch _, ok := pairs(root); {
+	case root == nil:
+		return c, d.finish(append(problems, Problem{File: name, What: "the file is empty", Instead: "limsbridge init writes one, complete and commented"}))
+	case !ok:
 		d.section(root, "", d.top)
+		return c, d.finish(problems)
 	}
+	d.section(root, "", d.top)
 	for at, r := range d.mended { // in places that no setting reads
 		if r == '%' {
 			continue

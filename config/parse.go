@@ -28,6 +28,10 @@ func (s *source) parse() (ast.Node, mends, Problems) {
 	lines := make([][]rune, len(s.lines))
 	for i, l := range s.lines {
 		lines[i] = append([]rune(nil), l...)
+		if rest := strings.TrimSpace(string(l)); rest == "" || rest[0] == '#' {
+			// Tabs before a comment are good YAML; the parser does not think so.
+			lines[i] = []rune(strings.ReplaceAll(string(l), "\t", " "))
+		}
 	}
 	for {
 		var text strings.Builder
@@ -123,7 +127,7 @@ var (
 
 // syntax explains an error of YAML itself, as far as the line tells what was meant.
 func (s *source) syntax(at place, message string) Problem {
-	what := "YAML cannot be read here: " + cleaned(message)
+	what := "this cannot be read as YAML"
 	line := ""
 	if at.line <= len(s.lines) {
 		line = string(s.lines[at.line-1])
@@ -152,6 +156,7 @@ func (s *source) syntax(at place, message string) Problem {
 	case indent(next) > indent(line) && strings.Contains(next, ":"):
 		instead = fmt.Sprintf("line %d is indented deeper than the setting before it, which has a value already: begin both in the same column", at.line+1)
 	default:
+		what += ": " + cleaned(message)
 		instead = "begin all settings of one section in the same column, with spaces, and put odd characters in single quotes"
 	}
 	return s.problem(at.line, at.column, 1, "", what, instead)

@@ -47,14 +47,17 @@ func word[W ~string](dst *W, allowed ...string) read {
 // suggestion is what to write instead of a word.
 func suggestion(text string, allowed []string) string {
 	list := "one of: " + folded(allowed, 84)
+	if slices.Contains(allowed, "off") && slices.Contains([]string{"no", "false", "none"}, strings.ToLower(text)) {
+		return "did you mean off? " + list
+	}
 	if guess := nearest(text, allowed); guess != "" {
 		return "did you mean " + guess + "? " + list
 	}
 	return list
 }
 
-// flag reads true or false.
-func flag(dst *bool) read {
+// boolean reads true or false.
+func boolean(dst *bool) read {
 	return func(d *decoder, v value) {
 		switch strings.ToLower(v.text) {
 		case "true":
@@ -71,6 +74,9 @@ func flag(dst *bool) read {
 	}
 }
 
+// thousands are numbers with marks between groups of three digits, as people write them.
+var thousands = regexp.MustCompile(`^[0-9]{1,3}(?:[,._' ][0-9]{3})+$`)
+
 // count reads a whole number.
 func count(dst *int, least, most int) read {
 	return func(d *decoder, v value) {
@@ -78,10 +84,8 @@ func count(dst *int, least, most int) read {
 		switch {
 		case err != nil:
 			instead := fmt.Sprintf("write digits only, %d to %d", least, most)
-			if bare := strings.NewReplacer(",", "", ".", "", "_", "", "'", "", " ", "").Replace(v.text); bare != v.text {
-				if _, err := strconv.Atoi(bare); err == nil {
-					instead = "write digits only: " + bare
-				}
+			if thousands.MatchString(v.text) {
+				instead = "write digits only: " + strings.NewReplacer(",", "", ".", "", "_", "", "'", "", " ", "").Replace(v.text)
 			}
 			d.add(v, shown(v.text)+" is not a whole number", instead)
 		case n < least || n > most:
@@ -196,6 +200,7 @@ var windowsZones = map[string]string{
 }
 
 var commonZones = []string{
+	"US/Eastern", "US/Central", "US/Mountain", "US/Pacific",
 	"America/New_York", "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles",
 	"America/Anchorage", "Pacific/Honolulu", "America/Toronto", "America/Puerto_Rico", "America/Sao_Paulo", "America/Mexico_City",
 	"Europe/London", "Europe/Dublin", "Europe/Berlin", "Europe/Paris", "Europe/Madrid", "Europe/Rome", "Europe/Zurich",

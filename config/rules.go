@@ -91,15 +91,12 @@ func (d *decoder) startFrom() {
 		d.c.StartFrom = t
 		return
 	}
-	if d.c.TimeZone == nil {
-		if d.bad["time_zone"] {
-			return // said once is enough
-		}
-		d.add(v, "needs time_zone", "write time_zone, or this with its offset: 2026-12-01T06:00:00-06:00")
-		return
+	zone := d.c.TimeZone
+	if zone == nil {
+		zone = time.UTC // the zone has its own problem; the form can be checked all the same
 	}
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02 15:04:05"} {
-		t, err := time.ParseInLocation(layout, v.text, d.c.TimeZone)
+		t, err := time.ParseInLocation(layout, v.text, zone)
 		if err != nil {
 			continue
 		}
@@ -107,9 +104,9 @@ func (d *decoder) startFrom() {
 			func(by time.Duration) bool { return t.Add(by).Format(layout) == v.text })
 		switch {
 		case t.Format(layout) != v.text:
-			d.add(v, "the clock skips this time in "+d.c.TimeZone.String(), "write a time that exists, for example an hour later")
+			d.add(v, "the clock skips this time in "+zone.String(), "write a time that exists, for example an hour later")
 		case again:
-			d.add(v, "the clock shows this time twice in "+d.c.TimeZone.String(), "write it with its offset: "+t.Format(time.RFC3339)+" is one of the two")
+			d.add(v, "the clock shows this time twice in "+zone.String(), "write it with its offset: "+t.Format(time.RFC3339)+" is one of the two")
 		default:
 			d.c.StartFrom = t
 		}
@@ -121,6 +118,9 @@ func (d *decoder) startFrom() {
 	}
 	d.add(v, shown(v.text)+" is not a date with a time", instead)
 }
+
+// often is the shortest interval that a LIMS in use should be asked at.
+const often = 10 * time.Second
 
 // database checks the section lims:.
 func (d *decoder) database() {
@@ -141,6 +141,9 @@ func (d *decoder) database() {
 		if !d.has("lims." + s + "_sql") {
 			d.need("lims."+s, "the source is missing", "write the view's name, as create-views.sql makes it: whoop."+s)
 		}
+	}
+	if v, ok := d.at["lims.every"]; ok && db.Every > 0 && db.Every < often {
+		d.warn(v, "is shorter than "+Span(often)+"; this is for demonstrations, not for a LIMS that people work with")
 	}
 	if v, ok := d.at["lims.hourly_look_back"]; ok && db.HourlyLookBack < db.LookBack {
 		d.add(v, "is shorter than look_back", fmt.Sprintf("write at least %s", Span(db.LookBack)))

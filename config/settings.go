@@ -49,14 +49,14 @@ func settings(c *Config) []setting {
 			{name: "ca_file", read: file(&db.CAFile)},
 			{name: "certificate", read: file(&db.Certificate)},
 			{name: "tls_min", read: word(&db.TLSMin, "1.0", "1.1", "1.2", "1.3")},
-			{name: "read_only_intent", read: flag(&db.ReadOnlyIntent)},
-			{name: "multi_subnet_failover", read: flag(&db.MultiSubnetFailover)},
+			{name: "read_only_intent", read: boolean(&db.ReadOnlyIntent)},
+			{name: "multi_subnet_failover", read: boolean(&db.MultiSubnetFailover)},
 			{name: "orders", read: sourceName(&db.Orders)},
 			{name: "orders_sql", read: query(&db.OrdersSQL)},
 			{name: "results", read: sourceName(&db.Results)},
 			{name: "results_sql", read: query(&db.ResultsSQL)},
 			{name: "float_digits", read: count(&db.FloatDigits, 1, 17)},
-			{name: "every", read: duration(&db.Every, 10*time.Second, day)},
+			{name: "every", read: duration(&db.Every, 100*time.Millisecond, day)},
 			{name: "look_back", read: duration(&db.LookBack, 0, day)},
 			{name: "hourly_look_back", read: duration(&db.HourlyLookBack, 0, 2*day)},
 			{name: "sweep", read: duration(&db.Sweep, day, 366*day)},
@@ -69,7 +69,7 @@ func settings(c *Config) []setting {
 			{name: "url", read: url(&api.URL)},
 			{name: "client_id", read: line(&api.ClientID)},
 			{name: "client_secret", read: secret(&api.ClientSecret), secret: true},
-			{name: "proxy", read: proxy(&api.Proxy)},
+			{name: "proxy", read: proxy(&api.Proxy), secret: true},
 			{name: "ca_file", read: file(&api.CAFile)},
 			{name: "parallel", read: count(&c.Parallel, 1, 64)},
 			{name: "request_timeout", read: duration(&api.RequestTimeout, time.Second, 10*time.Minute)},
@@ -85,13 +85,13 @@ func settings(c *Config) []setting {
 		{name: "tests", tree: true, read: tests},
 		{name: "ignore", tree: true, read: list(&c.Ignore)},
 		{name: "patient_check", read: patientCheck},
-		{name: "decimal_comma", read: flag(&c.DecimalComma)},
+		{name: "decimal_comma", read: boolean(&c.DecimalComma)},
 		{name: "settle", read: duration(&c.Settle, 0, week)},
 		{name: "issue_settle", read: duration(&c.IssueSettle, 0, week)},
 		{name: "on_not_measurable", read: word(&c.OnNotMeasurable, "hold", "issue")},
 		{name: "corrections", read: word(&c.Corrections, "send", "hold")},
 		{name: "withdrawn_value", read: line(&c.WithdrawnValue)},
-		{name: "adopt_foreign_progress", read: flag(&c.AdoptProgress)},
+		{name: "adopt_foreign_progress", read: boolean(&c.AdoptProgress)},
 		{name: "doubt_after", read: duration(&c.DoubtAfter, 5*time.Minute, day)},
 		{name: "overdue", read: duration(&c.Overdue, time.Hour, 366*day)},
 		{name: "brake", sub: []setting{
@@ -121,15 +121,22 @@ func email(in func(*Email) read) read {
 	}
 }
 
-// openKeys are the names after which a value may be shown even where the file as a whole could
-// not be parsed.
-var openKeys = sync.OnceValue(func() map[string]bool {
-	open := map[string]bool{"tests": true, "code": true, "unit": true, "optional": true}
-	each(settings(&Config{}), "", func(_ string, s setting) { open[s.name] = true })
+// openKeys are the names after which a value may be shown, secretKeys those after which only a
+// reference may.
+var (
+	openKeys   = sync.OnceValue(func() map[string]bool { return keys(false) })
+	secretKeys = sync.OnceValue(func() map[string]bool { return keys(true) })
+)
+
+func keys(secret bool) map[string]bool {
+	m := map[string]bool{}
+	if !secret {
+		m = map[string]bool{"code": true, "unit": true, "optional": true, "words": true} // of tests
+	}
 	each(settings(&Config{}), "", func(_ string, s setting) {
-		if s.secret {
-			delete(open, s.name)
+		if s.secret == secret {
+			m[s.name] = true
 		}
 	})
-	return open
-})
+	return m
+}

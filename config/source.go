@@ -59,6 +59,12 @@ func (p *Problem) show(s *source) {
 		return
 	}
 	line := s.lines[p.Line-1]
+	for i, r := range line {
+		if r == '#' && i >= p.Column && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t') {
+			line = line[:i] // comments are not shown: they hold yesterday's passwords
+			break
+		}
+	}
 	hidden := slices.Concat(s.private[p.Line], s.guessed(p.Line))
 	var out []rune
 	from, to := p.Column-1, p.Column-1+max(p.width, 1)
@@ -92,7 +98,7 @@ func (p *Problem) show(s *source) {
 		mark.from = len(out)
 	}
 	p.from, p.width = mark.from, max(mark.to-mark.from, 1)
-	p.shown = string(p.cut(out))
+	p.shown = strings.TrimRight(string(p.cut(out)), " ")
 }
 
 const shownAtMost = 100
@@ -119,14 +125,16 @@ func (p *Problem) cut(line []rune) []rune {
 var (
 	// smells finds what may come before a secret: a key or word that sounds like one.
 	smells    = regexp.MustCompile(`(?i)pas*w|pwd|pass|secret|token|credential|private|api.?key`)
-	reference = regexp.MustCompile(`^["']?(secret|file|env):[\w./\\-]+["']?\s*([,}#].*)?$`)
+	reference = regexp.MustCompile(`^(["']?(?:secret|file|env):[\w./\\-]+["']?)\s*(?:[,}#].*)?$`)
 	userinfo  = regexp.MustCompile(`://[^\s]*@`)
-	keyed     = regexp.MustCompile(`([\pL\pN_.-]+)["']?\s*[:=]`)
+	// named finds the names of settings in a line; oneSetting the one that a line begins with.
+	named      = regexp.MustCompile(`([\pL\pN_.-]+)["']?\s*:(?:\s|$)`)
+	oneSetting = regexp.MustCompile(`^\s*(?:- )?([a-z_]+):`)
 )
 
-// guessed returns the parts of a line that look private whatever they are: the password of a
-// URL, what follows a word that sounds like a secret, and, where the file could not be parsed,
-// everything that does not follow a known setting.
+// guessed returns the parts of a line that may be private whatever the tree says: the password of
+// a URL, what follows a word that sounds like a secret, and what follows a name that is no setting
+// (it may be a misspelt one). References to secrets may be shown.
 func (s *source) guessed(line int) []span {
 	text := string(s.lines[line-1])
 	at := func(b int) int { return utf8.RuneCountInString(text[:b]) }
@@ -134,25 +142,39 @@ func (s *source) guessed(line int) []span {
 	for _, m := range userinfo.FindAllStringIndex(text, -1) {
 		spans = append(spans, span{at(m[0]) + 3, at(m[1]) - 1})
 	}
+	upTo := 0 // what is checked already
 	for _, m := range smells.FindAllStringIndex(text, -1) {
 		begin, end := m[0], m[1]
+		if begin < upTo {
+			continue
+		}
 		for begin > 0 && wordly(text[begin-1]) {
 			begin--
 		}
 		for end < len(text) && wordly(text[end]) {
 			end++
 		}
-		if openKeys()[text[begin:end]] || reference.MatchString(text[begin:]) {
+		name := text[begin:end]
+		if openKeys()[name] {
 			continue
 		}
-		rest := strings.TrimLeft(text[end:], `"':= `)
-		if reference.MatchString(rest) || strings.HasPrefix(rest, "#") {
+		if r := reference.FindStringSubmatchIndex(text[begin:]); r != nil {
+			upTo = begin + r[3]
 			continue
 		}
-		spans = append(spans, span{at(len(text) - len(rest)), toEnd})
-		break
+		if !secretKeys()[name] {
+			spans = append(spans, span{at(m[1]), toEnd})
+			break
+		}
+		rest := strings.TrimLeft(text[end:], `"': `)
+		r := reference.FindStringSubmatchIndex(rest)
+		if r == nil {
+			spans = append(spans, span{at(len(text) - len(rest)), toEnd})
+			break
+		}
+		upTo = len(text) - len(rest) + r[3]
 	}
-	if s.unread {
+	if !s.codes(line) {
 		if from, harmless := s.harmless(text); !harmless {
 			spans = append(spans, span{at(from), toEnd})
 		}
@@ -164,19 +186,36 @@ func wordly(b byte) bool {
 	return b == '_' || b == '-' || b == '.' || b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' || b >= 0x80
 }
 
-// harmless says whether a line of a file that could not be parsed may be shown whole, because
-// all that it sets are settings that are known and not secret; else from where it may not.
+// codes reports whether a line is one of those that hold codes and words of the lab: what a name
+// in the first column begins, up to the next.
+func (s *source) codes(line int) bool {
+	for l := line; l > 0; l-- {
+		text := string(s.lines[l-1])
+		if text == "" || strings.ContainsRune(" \t#-]}", rune(text[0])) {
+			continue
+		}
+		name, _, ok := strings.Cut(text, ":")
+		return ok && slices.Contains(codeSections, name)
+	}
+	return false
+}
+
+// harmless says whether a line may be shown whole, because all that it sets are settings that are
+// known and not secret; else from where it may not. Of a file that could not be parsed only lines
+// with one known setting and a plain value are shown whole.
 func (s *source) harmless(text string) (int, bool) {
-	trimmed := strings.TrimLeft(text, " \t-")
-	if trimmed == "" || trimmed[0] == '#' {
+	if s.unread {
+		m := oneSetting.FindStringSubmatchIndex(text)
+		switch {
+		case m == nil:
+			return len(text) - len(strings.TrimLeft(text, " \t")), strings.TrimSpace(text) == ""
+		case !openKeys()[text[m[2]:m[3]]] || strings.ContainsAny(text[m[3]+1:], ":{}[],|>&*?"):
+			return m[3] + 1, false
+		}
 		return 0, true
 	}
-	keys := keyed.FindAllStringSubmatchIndex(text, -1)
-	if len(keys) == 0 {
-		return len(text) - len(trimmed), false
-	}
-	for _, k := range keys {
-		if !openKeys()[text[k[2]:k[3]]] {
+	for _, k := range named.FindAllStringSubmatchIndex(text, -1) {
+		if name := text[k[2]:k[3]]; !openKeys()[name] && !secretKeys()[name] {
 			return k[1], false
 		}
 	}

@@ -58,7 +58,6 @@ func tests(d *decoder, v value) {
 			d.addAt(v.key, v.path, "no results are listed", "write below it: results: {LIMS_CODE: {code: WHOOP_CODE, unit: mg/dL}}")
 			return
 		}
-		before := len(d.problems)
 		d.section(v.node, v.path, []setting{
 			{name: "lims", tree: true, read: func(d *decoder, v value) {
 				for _, item := range d.items(v.node, v.path) {
@@ -71,7 +70,7 @@ func tests(d *decoder, v value) {
 		if _, has := d.at[v.path+".lims"]; !has || len(t.LIMS) == 0 && !d.bad[v.path+".lims"] {
 			d.claim(limsOf, v.key, v.path, code, code)
 		}
-		if len(t.Results) == 0 && len(d.problems) == before {
+		if at, has := d.at[v.path+".results"]; (!has || empty(at.node)) && !d.bad[v.path] {
 			d.addAt(v.key, v.path, "no results are listed", "write below it: results: {LIMS_CODE: {code: WHOOP_CODE, unit: mg/dL}}")
 		}
 		d.c.Tests = append(d.c.Tests, t)
@@ -110,7 +109,7 @@ func observations(d *decoder, v value, t *bridge.Test) {
 		d.section(v.node, v.path, []setting{
 			{name: "code", read: line(&rule.Code)},
 			{name: "unit", read: unit(&rule.Unit)},
-			{name: "optional", read: flag(&rule.Optional)},
+			{name: "optional", read: boolean(&rule.Optional)},
 			{name: "words", tree: true, read: list(&rule.Words)},
 		})
 		at, has := d.at[v.path+".code"]

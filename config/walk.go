@@ -29,14 +29,16 @@ func (d *decoder) members(n ast.Node, path string, f func(v value)) {
 	}
 	first := map[string]place{}
 	for _, m := range list {
-		name, ok := d.scalar(m.Key, path, false)
+		name, ok := d.scalar(m.Key, path, !codes(path))
 		if !ok {
 			d.hide(m.Value)
 			continue
 		}
 		v := value{path: join(path, name), name: name, key: m.Key, node: m.Value}
 		if before, twice := first[name]; twice {
-			d.hide(m.Value)
+			if smells.MatchString(name) {
+				d.hide(m.Value)
+			}
 			d.addAt(m.Key, v.path, fmt.Sprintf("stands twice, first in line %d", before.line), "keep one of the two")
 			continue
 		}
@@ -109,21 +111,24 @@ func (d *decoder) hideSecret(n ast.Node) {
 func (d *decoder) unknown(v value, path string, settings []setting) {
 	name := v.name
 	d.hide(v.node)
-	if !plainName.MatchString(name) {
-		d.hide(v.key)
-		d.addAt(v.key, path, "this is not the name of a setting", "known here: "+names(settings))
-		return
-	}
 	var known []string
 	for _, s := range settings {
 		known = append(known, s.name)
 	}
-	var elsewhere []string
-	each(d.top, "", func(p string, _ setting) {
+	var elsewhere, all []string
+	full := map[string]string{}
+	each(d.top, "", func(p string, s setting) {
+		all = append(all, s.name)
+		full[s.name] = p
 		if p == name || strings.HasSuffix(p, "."+name) {
 			elsewhere = append(elsewhere, p)
 		}
 	})
+	if !plainName.MatchString(name) || !d.src.colon(v.key) || smells.MatchString(name) && nearest(name, all) == "" {
+		d.hide(v.key)
+		d.addAt(v.key, path, "this is not the name of a setting", "known here: "+names(settings))
+		return
+	}
 	guess := nearest(name, known)
 	if other := synonyms[plain(name)]; guess == "" && slices.Contains(known, other) {
 		guess = other
@@ -140,8 +145,27 @@ func (d *decoder) unknown(v value, path string, settings []setting) {
 		instead = "it belongs at the top level, not indented"
 	case len(elsewhere) > 1:
 		instead = "it belongs to " + strings.Join(elsewhere, " or ")
+	case full[nearest(name, all)] != "":
+		instead = "did you mean " + full[nearest(name, all)] + "?"
 	}
 	d.addAt(v.key, v.path, "unknown setting", instead)
+}
+
+// codes reports whether the members at a path are the lab's own codes and words.
+func codes(path string) bool {
+	top, _, _ := strings.Cut(path, ".")
+	return slices.Contains(codeSections, top)
+}
+
+// codeSections hold codes and words of the lab, which are no secrets.
+var codeSections = []string{"tests", "status", "ignore"}
+
+// colon reports whether a name is followed by its colon. What is not may be a value that slipped.
+func (s *source) colon(key ast.Node) bool {
+	p := start(key)
+	line := s.lines[min(p.line, len(s.lines))-1]
+	rest := strings.TrimLeft(string(line[min(p.column-1+s.width(key), len(line)):]), " \t")
+	return strings.HasPrefix(rest, ":")
 }
 
 // names lists settings for a message.

@@ -39,6 +39,9 @@ JOIN lims.lims_test AS t   ON t.test_id = r.test_id
 JOIN lims.lims_sample AS s ON s.sample_id = t.sample_id
 WHERE s.customer = 'WHOOP';                 -- CHECK
 
--- The login. Write a password here (CHECK), and do not keep this file with it.
-CREATE USER IF NOT EXISTS limsbridge_ro IDENTIFIED BY 'CHECK';
-GRANT SELECT, SHOW VIEW ON whoop.* TO limsbridge_ro;
+-- The login, locked until it has a password.
+CREATE USER IF NOT EXISTS limsbridge_ro ACCOUNT LOCK;
+GRANT SELECT ON whoop.* TO limsbridge_ro;
+
+-- Then give it one, at the prompt, so that it stands in no file:
+--   ALTER USER limsbridge_ro IDENTIFIED BY '...' ACCOUNT UNLOCK;

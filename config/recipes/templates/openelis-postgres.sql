@@ -53,7 +53,11 @@ WHERE COALESCE(eo.external_id, s.referring_id)
 CREATE OR REPLACE VIEW whoop.results AS
 SELECT
     r.id                                              AS row_id,
-    GREATEST(r.lastupdated, a.lastupdated, si.lastupdated, s.lastupdated) AS changed_at,
+    GREATEST(r.lastupdated, a.lastupdated, si.lastupdated, s.lastupdated,
+        CASE WHEN r.result_type IN ('M', 'C') THEN      -- any of several choices
+            (SELECT max(m.lastupdated) FROM clinlims.result m
+              WHERE m.analysis_id = r.analysis_id AND m.result_type = r.result_type)
+        END)                                          AS changed_at,
     COALESCE(eo.external_id, s.referring_id)          AS requisition_id,      -- CHECK 1, as above
     COALESCE(NULLIF(btrim(t.local_code), ''), t.description) AS order_code,   -- CHECK 2, as above
     -- A test has one result, called like the test; a quantity that belongs to a chosen word
@@ -108,7 +112,3 @@ COMMIT;
 
 -- Then give it a password, which psql asks for and does not show:
 --   \password limsbridge_ro
---
--- Worth having, since OpenELIS keeps no index on them, but not needed:
---   CREATE INDEX CONCURRENTLY ON clinlims.analysis (lastupdated);
---   CREATE INDEX CONCURRENTLY ON clinlims.result (analysis_id);
