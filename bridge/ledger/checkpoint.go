@@ -32,12 +32,11 @@ func (l *Ledger) Flush() error {
 	err = guard(func() error { return l.store.Update(s.write(&l.words)) })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.flushing = nil
 	if err != nil {
-		l.fail(err)
+		l.fail(err) // and flushing stays, so that Load still shows what was acknowledged
 		return l.failed
 	}
-	l.room.Broadcast()
+	l.flushing = nil
 	return nil
 }
 
@@ -50,11 +49,18 @@ func (l *Ledger) snapshot() (*snapshot, error) {
 		return nil, l.failed
 	}
 	l.flushing, l.dirty, l.changed = l.dirty, overlay{}, false
+	l.room.Broadcast()
 	return &snapshot{records: l.flushing, cursors: maps.Clone(l.cursors), state: l.state.Clone(), applied: l.applied}, nil
 }
 
 // checkpoints writes a checkpoint whenever the overlay is large, until Close.
 func (l *Ledger) checkpoints() {
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.emptied = false
+		l.room.Broadcast()
+	}()
 	for {
 		select {
 		case <-l.due:

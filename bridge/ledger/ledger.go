@@ -82,8 +82,9 @@ type Ledger struct {
 	words   words
 	journal *journal // used by the committer only
 
-	queue      queue          // commits that wait for the committer
-	background sync.WaitGroup // committer and checkpointer
+	queue        queue // commits that wait for the committer
+	committer    sync.WaitGroup
+	checkpointer sync.WaitGroup
 
 	checkpointing sync.Mutex    // held by the one checkpoint that runs
 	due           chan struct{} // asks for a checkpoint, capacity 1
@@ -92,7 +93,8 @@ type Ledger struct {
 
 	// mu guards everything below. Records in the maps are never changed, only replaced.
 	mu       sync.RWMutex
-	room     *sync.Cond // a checkpoint ended, or the ledger failed
+	room     *sync.Cond // dirty became smaller, or emptied or failed changed
+	emptied  bool       // the checkpointer runs
 	dirty    overlay    // changed since the last checkpoint began
 	flushing overlay    // being written by a running checkpoint; nil: none runs
 	state    bridge.State
@@ -144,7 +146,8 @@ func Open(dir string, o Options) (*Ledger, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	if !l.readOnly {
-		l.background.Go(l.checkpoints)
+		l.emptied = true
+		l.checkpointer.Go(l.checkpoints)
 	}
 	return l, nil
 }
@@ -157,7 +160,7 @@ func (l *Ledger) start(o Options) error {
 	if err := l.recover(o.disk); err != nil {
 		return err
 	}
-	l.background.Go(l.commits)
+	l.committer.Go(l.commits)
 	return nil
 }
 
@@ -166,8 +169,9 @@ func (l *Ledger) Close() error {
 	if !l.queue.close() {
 		return ErrClosed
 	}
+	l.committer.Wait()
 	close(l.stop)
-	l.background.Wait()
+	l.checkpointer.Wait()
 	err := l.Flush()
 	l.mu.Lock()
 	if l.failed == nil {
@@ -258,10 +262,10 @@ func (l *Ledger) replace(r *bridge.Record) {
 	}
 }
 
-// waitForRoom waits while the overlay is full and a checkpoint is about to empty it. The caller
+// waitForRoom waits while the overlay is full and the checkpointer is there to empty it. The caller
 // holds mu, which is released meanwhile.
 func (l *Ledger) waitForRoom() {
-	for l.failed == nil && l.flushing != nil && len(l.dirty) >= overlayLimit {
+	for l.failed == nil && l.emptied && len(l.dirty) >= overlayLimit {
 		l.room.Wait()
 	}
 }
