@@ -92,7 +92,8 @@ func (c *Client) exchange(ctx context.Context, p Permit, method, path string, co
 		return r
 	}
 	r := reply{code: resp.StatusCode, header: resp.Header}
-	if resp.ContentLength != 0 {
+	// The body of a 101 is the connection itself, which has no end.
+	if resp.ContentLength != 0 && r.code != http.StatusSwitchingProtocols {
 		r.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 		r.whole = err == nil && len(r.body) <= maxBody
 	}

@@ -152,3 +152,27 @@ func TestRequestHead(t *testing.T) {
 		t.Error(agent)
 	}
 }
+
+// An answer that switches protocols has no end to wait for.
+func TestSwitchingProtocols(t *testing.T) {
+	api := sandbox.New(sandbox.Options{})
+	o, stop := link(t, "plain", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		c, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		_, _ = io.Copy(io.Discard, c) // until the client closes it
+	}))
+	defer stop()
+	client := newClient(t, o)
+	if a := client.SubmitReport(context.Background(), permit(t, client), uuid.New(), report); a.Outcome != whoop.InDoubt || a.Code != 101 {
+		t.Errorf("%+v", a)
+	}
+}
