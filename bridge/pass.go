@@ -126,10 +126,9 @@ func (b *Bridge) firstPass(ctx context.Context, at time.Time) (string, error) {
 			}
 			requests += max(1, r.ordered())
 		}
-		if len(keys) == 0 {
+		if mark = next; mark == "" {
 			break
 		}
-		mark = next
 	}
 	if requests <= limit {
 		return "", nil
@@ -151,8 +150,7 @@ func (r Record) ordered() int {
 
 // feed reads the present rows of the records that are due, in batches, and hands them out.
 func (b *Bridge) feed(ctx context.Context, at time.Time, eff *effort, items chan<- item) error {
-	mark := ""
-	for !eff.halt.Load() {
+	for mark, more := "", true; more && !eff.halt.Load(); more = mark != "" {
 		keys, next, err := b.ledger.Due(at, mark, batch)
 		if err != nil || len(keys) == 0 {
 			return err

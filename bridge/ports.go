@@ -34,6 +34,8 @@ type API interface {
 	// It returns a *whoop.QuotaError where the wait would be longer than the client's patience,
 	// and another error where no token can be had; in both cases nothing was sent.
 	Permit(ctx context.Context, class whoop.Class) (whoop.Permit, error)
+	// Return gives back a permit that no call was made with.
+	Return(p whoop.Permit)
 	Requisition(ctx context.Context, p whoop.Permit, id uuid.UUID) (whoop.LabRequisition, whoop.Answer)
 	ServiceRequest(ctx context.Context, p whoop.Permit, id uuid.UUID) (whoop.ServiceRequest, whoop.Answer)
 	SetRequisitionStatus(ctx context.Context, p whoop.Permit, id uuid.UUID, u whoop.StatusUpdate) whoop.Answer
@@ -54,8 +56,8 @@ type Ledger interface {
 	// if need be. It is durable with the next Flush, in one step with all that came before it.
 	Note(k Key, change func(*Record)) error
 	// Due returns up to limit keys of records that are due at that time, most urgent first and
-	// oldest first within a class, beginning after the given mark ("" for the first). Only what
-	// was flushed is seen.
+	// oldest first within a class, beginning after the given mark ("" for the first); next is the
+	// mark to go on from, "" after the last. Only what was flushed is seen.
 	Due(at time.Time, after string, limit int) (keys []Key, next string, err error)
 	// Cursor and Advance keep the reading position of a source; Advance is durable with the next Flush.
 	Cursor(s lims.Source) lims.Cursor

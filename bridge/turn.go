@@ -287,7 +287,11 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 	if err != nil {
 		return false, false, err
 	}
+	for _, e := range t.pending { // the outcome of the step before shares its commit with this intent
+		r = r.Apply(e)
+	}
 	if err := admissible(r, a); err != nil {
+		t.api.Return(p)
 		t.log.Error("a planned call contradicts the ledger and was not made", "record", t.key.String(), "reason", err.Error())
 		t.wait = "contradiction"
 		return false, false, nil

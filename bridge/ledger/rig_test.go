@@ -1,14 +1,23 @@
 package ledger
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
+
+	"limsbridge/bridge"
+	"limsbridge/lims"
+	"limsbridge/whoop"
 )
 
 // start is when the tests' ledgers were created.
@@ -119,4 +128,118 @@ func meta(t testing.TB, dir string, key []byte, value string) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// id is a readable id: id(7) ends in …07.
+func id(n byte) uuid.UUID { return uuid.UUID{0: 0xa0, 15: n} }
+
+// requisition is the key of requisition n.
+func requisition(n byte) bridge.Key { return bridge.Key{Kind: bridge.RequisitionKey, ID: id(n)} }
+
+// look, intent and outcome are events of requisition n, whose one service request is id(n+100).
+func lookEvent(n byte) bridge.Event {
+	k := requisition(n)
+	return bridge.Event{At: start, Kind: bridge.LookEvent, Key: &k, Shown: []bridge.Request{{ID: id(n + 100), Code: "CBC", Status: whoop.OrderConfirmed}}}
+}
+
+func intentEvent(n byte, a bridge.ActionKind) bridge.Event {
+	k := requisition(n)
+	e := bridge.Event{At: start, Kind: bridge.IntentEvent, Key: &k, Action: a, Requests: []uuid.UUID{id(n + 100)}}
+	switch a {
+	case bridge.SetStatus:
+		e.Status = whoop.AppointmentAttended
+	case bridge.SubmitReport:
+		e.Report = whoop.ReportFinal
+		e.Prints = []bridge.Sent{{Code: "WBC", Row: "4711", Print: bridge.Print{n, 1, 2}}}
+	}
+	return e
+}
+
+func outcomeEvent(n byte, intent uint64, a bridge.ActionKind, o whoop.Outcome) bridge.Event {
+	k := requisition(n)
+	return bridge.Event{At: start.Add(time.Second), Kind: bridge.OutcomeEvent, Key: &k, Intent: intent, Action: a, Outcome: o, Report: whoop.ReportFinal}
+}
+
+// commit commits and returns the number of the last event.
+func commitTo(t testing.TB, l *Ledger, events ...bridge.Event) uint64 {
+	t.Helper()
+	seqs, err := l.Commit(context.Background(), events...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seqs[len(seqs)-1]
+}
+
+func load(t testing.TB, l *Ledger, n byte) bridge.Record {
+	t.Helper()
+	r, ok, err := l.Load(requisition(n))
+	if err != nil || !ok {
+		t.Fatalf("load %d: %v %v", n, ok, err)
+	}
+	return r
+}
+
+func journalOf(t testing.TB, dir string) (events []bridge.Event) {
+	t.Helper()
+	if err := ReadJournal(dir, func(e bridge.Event) error { events = append(events, e); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+// everything is all that a ledger says, for comparison.
+func everything(t testing.TB, l *Ledger) string {
+	t.Helper()
+	var records []string
+	err := l.Each(func(r bridge.Record) error {
+		b, err := json.Marshal(r)
+		records = append(records, string(b))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(records)
+	b, err := json.Marshal([]any{l.State(), l.Cursor(lims.Orders), l.Cursor(lims.Results)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(records, "\n") + "\n" + string(b)
+	return strings.ReplaceAll(text, ":[]", ":null") // no difference to anybody
+}
+
+func files(t testing.TB, folder string) map[string]string {
+	t.Helper()
+	m := map[string]string{}
+	entries, err := os.ReadDir(folder)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m[e.Name()] = string(b)
+	}
+	return m
+}
+
+func copyTo(t testing.TB, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, string(b))
+}
+
+// replaceLast puts a text in the place of a file's last byte.
+func replaceLast(t testing.TB, path, text string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(b[:len(b)-1])+text)
 }

@@ -1,19 +1,72 @@
+// Command limsbridge carries sample progress and results from a clinical lab's LIMS database to
+// WHOOP's Healthcare Partner API. This package only wires: each command is a file that builds
+// what it needs and calls it.
 package main
 
 import (
-	_ "github.com/go-sql-driver/mysql"
-	_ "github.com/goccy/go-yaml"
-	_ "github.com/google/uuid"
-	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "github.com/kardianos/service"
-	_ "github.com/microsoft/go-mssqldb"
-	_ "github.com/robfig/cron/v3"
-	_ "github.com/spf13/cobra"
-	_ "go.etcd.io/bbolt"
-	_ "golang.org/x/oauth2"
-	_ "golang.org/x/sync/errgroup"
-	_ "golang.org/x/term"
-	_ "modernc.org/sqlite"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	_ "time/tzdata" // Windows and slim containers have no time zones of their own
 )
 
-func main() {}
+// Exit statuses.
+const (
+	exitFailed = 1 // it was tried and did not succeed
+	exitConfig = 2 // the configuration, or the command's own words, are wrong: nothing was tried
+)
+
+// exitError ends the program with a status; text that was already shown is not shown again.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// errShown says that everything there is to say was printed.
+var errShown = errors.New("")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := root().ExecuteContext(ctx)
+	stop()
+	if err == nil {
+		return
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, "limsbridge:", text)
+	}
+	status := exitFailed
+	var exit *exitError
+	if errors.As(err, &exit) {
+		status = exit.status
+	}
+	os.Exit(status)
+}
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "limsbridge",
+		Short: "Carries results from a lab's LIMS database to WHOOP's Healthcare Partner API",
+		Long: `limsbridge reads sample progress and results from a clinical lab's LIMS database
+(read-only), maps them to WHOOP's Healthcare Partner API, and keeps a ledger so
+that nothing is submitted twice.
+
+To see it at work:       limsbridge demo
+To begin at a lab:       limsbridge init, then limsbridge check`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitConfig, err} })
+	c.PersistentFlags().String("config", "", "the configuration file (default: the machine's, else beside the program)")
+	c.AddCommand(initCommand(), checkCommand(), codesCommand(), previewCommand(), onceCommand(), runCommand(),
+		pauseCommand(), resumeCommand(), secretCommand(), demoCommand(), sandboxCommand(), versionCommand())
+	return c
+}

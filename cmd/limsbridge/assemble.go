@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"limsbridge/bridge"
+	"limsbridge/bridge/ledger"
+	"limsbridge/config"
+	"limsbridge/lims"
+	"limsbridge/whoop"
+)
+
+// configPath is the file that the flag names, or the one that is found.
+func configPath(cmd *cobra.Command) string {
+	if path, _ := cmd.Flags().GetString("config"); path != "" {
+		return path
+	}
+	path, _ := config.Find()
+	return path
+}
+
+// load reads the configuration. Where it is wrong, all problems are shown at once and the
+// program ends with status 2.
+func load(cmd *cobra.Command) (*config.Config, error) {
+	cfg, problems := config.Load(configPath(cmd))
+	if len(problems) > 0 {
+		return nil, showProblems(cmd.ErrOrStderr(), problems)
+	}
+	return cfg, nil
+}
+
+func showProblems(w io.Writer, problems config.Problems) error {
+	if err := problems.Write(w, isTerminal(w)); err != nil {
+		return err
+	}
+	return &exitError{exitConfig, errShown}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// newLog writes text for people at a terminal, one line per event.
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// openLIMS returns the reader that the configuration describes. It does not connect yet.
+func openLIMS(cfg *config.Config, log *slog.Logger) (*lims.Reader, error) {
+	o := cfg.LIMS()
+	o.AppName = "limsbridge"
+	o.Notice = func(n lims.Notice) { log.Warn("the LIMS database", "source", string(n.Source), "notice", n.String()) }
+	return lims.Open(o)
+}
+
+// openWHOOP returns the client that the configuration describes. It does not connect yet.
+func openWHOOP(cfg *config.Config, log *slog.Logger) (*whoop.Client, error) {
+	o := cfg.WHOOP()
+	o.Version, o.Log = version, log
+	return whoop.New(o)
+}
+
+// assembly is a whole bridge with what it stands on.
+type assembly struct {
+	reader *lims.Reader
+	client *whoop.Client
+	ledger *ledger.Ledger
+	bridge *bridge.Bridge
+}
+
+// assemble opens everything that the configuration describes: the way of demo, once and run.
+func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *assembly, err error) {
+	a := &assembly{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	mapping, err := cfg.Mapping()
+	if err != nil {
+		return nil, err
+	}
+	if a.ledger, err = ledger.Open(cfg.State, ledger.Options{}); err != nil {
+		return nil, err
+	}
+	if a.reader, err = openLIMS(cfg, log); err != nil {
+		return nil, err
+	}
+	if a.client, err = openWHOOP(cfg, log); err != nil {
+		return nil, err
+	}
+	if r := a.ledger.Recovery(); r != (ledger.Recovery{}) {
+		log.Warn("the ledger was brought up to its journal", "replayed", r.Replayed, "torn_bytes", r.Torn, "in_doubt", r.InDoubt)
+		if r.Doubt != nil {
+			log.Error("ledger and journal do not agree: nothing is sent until `limsbridge resume`", "reason", r.Doubt.Error())
+		}
+	}
+	a.ledger.View(func(s *bridge.State) {
+		for _, m := range s.Minutes {
+			a.client.Spent(m.Start, m.Calls)
+		}
+	})
+	if err := bridge.Configured(ctx, a.ledger, cfg.Hash(), time.Now()); err != nil {
+		return nil, err
+	}
+	a.bridge = bridge.New(a.reader, a.client, a.ledger, mapping, cfg.Bridge(), log)
+	return a, nil
+}
+
+// Close closes what was opened, the ledger last.
+func (a *assembly) Close() error {
+	var errs []error
+	if a.reader != nil {
+		errs = append(errs, a.reader.Close())
+	}
+	if a.client != nil {
+		a.client.Close()
+	}
+	if a.ledger != nil {
+		errs = append(errs, a.ledger.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// held counts what waits for a person, for the end of a command.
+func held(l bridge.Ledger) (map[bridge.HoldKind]int, error) {
+	n := map[bridge.HoldKind]int{}
+	err := l.Each(func(r bridge.Record) error {
+		for _, h := range r.Holds {
+			n[h.Kind]++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// explain adds to an error of the ledger what a person may do, where the command line can tell.
+func explain(err error) error {
+	if errors.Is(err, ledger.ErrLocked) {
+		return fmt.Errorf("%w\nWhile the service runs, use `limsbridge pause` and `resume`, which speak with it, or stop it first", err)
+	}
+	return err
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"limsbridge/bridge/ledger"
+	"limsbridge/config"
+	"limsbridge/lims"
+	"limsbridge/whoop"
+)
+
+func checkCommand() *cobra.Command {
+	var showSQL, defaults bool
+	c := &cobra.Command{
+		Use: "check", Short: "Check the configuration and try both ends; sends nothing", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, problems := config.Load(configPath(cmd))
+			out := cmd.OutOrStdout()
+			if len(problems) > 0 {
+				if err := problems.Write(out, isTerminal(out)); err != nil {
+					return err
+				}
+			}
+			if defaults {
+				for _, d := range config.Defaults() {
+					fmt.Fprintf(out, "%-24s %-10s %s\n", d.Name, d.Value, d.Reason)
+				}
+			}
+			k := &checker{out: out, failures: len(problems)}
+			if cfg != nil {
+				for _, w := range cfg.Warnings {
+					k.warn("configuration", w)
+				}
+				if !concern(problems, "lims") {
+					k.database(cmd.Context(), cfg, showSQL)
+				}
+				k.partner(cmd.Context(), cfg)
+				k.state(cfg)
+			}
+			fmt.Fprintf(out, "\n%s\n", k.verdict())
+			if k.failures > 0 {
+				return &exitError{exitConfig, errShown}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&showSQL, "show-sql", false, "print every statement that the bridge can ever run on the LIMS")
+	c.Flags().BoolVar(&defaults, "defaults", false, "print the defaults with their reasons")
+	return c
+}
+
+// concern reports whether a problem lies in that section, so that trying it would only say the
+// same in other words.
+func concern(problems config.Problems, section string) bool {
+	return slices.ContainsFunc(problems, func(p config.Problem) bool {
+		return p.Path == section || strings.HasPrefix(p.Path, section+".")
+	})
+}
+
+// patience is how long check waits for an end that does not answer.
+const patience = 20 * time.Second
+
+// checker prints one line per thing checked: ok, warning or failure, and what to do.
+type checker struct {
+	out                io.Writer
+	warnings, failures int
+}
+
+func (k *checker) ok(what, text string) { fmt.Fprintf(k.out, "ok       %-14s %s\n", what, text) }
+
+func (k *checker) warn(what, text string) {
+	k.warnings++
+	fmt.Fprintf(k.out, "warning  %-14s %s\n", what, text)
+}
+
+func (k *checker) fail(what, text string) {
+	k.failures++
+	fmt.Fprintf(k.out, "failure  %-14s %s\n", what, text)
+}
+
+func (k *checker) verdict() string {
+	switch {
+	case k.failures > 0:
+		return fmt.Sprintf("%d to mend, %d to consider. Nothing was sent.", k.failures, k.warnings)
+	case k.warnings > 0:
+		return fmt.Sprintf("All well, %d to consider. Nothing was sent.", k.warnings)
+	}
+	return "All well. Nothing was sent."
+}
+
+func (k *checker) database(ctx context.Context, cfg *config.Config, showSQL bool) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	reader, err := openLIMS(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		k.broken("lims", err)
+		return
+	}
+	defer reader.Close()
+	who, err := reader.Identity(ctx)
+	if err != nil {
+		k.broken("lims", err)
+	} else {
+		k.ok("lims", fmt.Sprintf("connected as %s to %s (%s)", who.User, who.Database, who.Version))
+		if now, err := reader.Now(ctx); err == nil {
+			if off := time.Since(now).Round(time.Second); off.Abs() > time.Minute {
+				k.warn("lims clock", fmt.Sprintf("differs from this machine's by %s", off))
+			}
+		}
+		for _, s := range []lims.Source{lims.Orders, lims.Results} {
+			k.source(ctx, reader, s)
+		}
+	}
+	if showSQL {
+		fmt.Fprintln(k.out, "\nEvery statement that can ever run on the LIMS:")
+		for _, s := range reader.Statements() {
+			fmt.Fprintf(k.out, "%s;\n\n", s)
+		}
+	}
+}
+
+func (k *checker) source(ctx context.Context, reader *lims.Reader, s lims.Source) {
+	d, err := reader.Describe(ctx, s)
+	if err != nil {
+		k.broken(string(s), err)
+		return
+	}
+	for _, p := range d.Problems {
+		k.fail(string(s), p)
+	}
+	for _, w := range d.Warnings {
+		k.warn(string(s), w)
+	}
+	if len(d.Problems) == 0 {
+		k.ok(string(s), fmt.Sprintf("%d columns fit the view contract", roles(d)))
+	}
+}
+
+func roles(d lims.Description) int {
+	n := 0
+	for _, c := range d.Columns {
+		if c.Role != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// broken shows each problem of a misfit on a line of its own.
+func (k *checker) broken(what string, err error) {
+	var misfit *lims.Misfit
+	if !errors.As(err, &misfit) {
+		k.fail(what, err.Error())
+		return
+	}
+	if misfit.Source != "" {
+		what = string(misfit.Source)
+	}
+	for _, p := range misfit.Problems {
+		k.fail(what, p)
+	}
+}
+
+func (k *checker) partner(ctx context.Context, cfg *config.Config) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if !cfg.Partner.ClientSecret.Set() || cfg.Partner.ClientID == "" {
+		return // said with file and line already
+	}
+	client, err := openWHOOP(cfg, nil)
+	if err != nil {
+		k.fail("whoop", err.Error())
+		return
+	}
+	defer client.Close()
+	p, err := client.Permit(ctx, whoop.Progress)
+	if err != nil {
+		k.fail("whoop", err.Error())
+		return
+	}
+	client.Return(p)
+	k.ok("whoop", "the credentials are accepted at "+cfg.Partner.URL)
+}
+
+func (k *checker) state(cfg *config.Config) {
+	l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
+	switch {
+	case errors.Is(err, ledger.ErrLocked):
+		k.ok("ledger", cfg.State+" is in use by a running limsbridge")
+	case err != nil:
+		k.fail("ledger", err.Error())
+	default:
+		k.ok("ledger", cfg.State)
+		if err := l.Close(); err != nil {
+			k.warn("ledger", err.Error())
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"limsbridge/bridge"
+	"limsbridge/bridge/ledger"
+	"limsbridge/config"
+	"limsbridge/whoop"
+)
+
+func previewCommand() *cobra.Command {
+	since := "7d"
+	var values bool
+	c := &cobra.Command{
+		Use: "preview", Short: "Show what would be sent; sends nothing", Args: cobra.NoArgs,
+		Long: `Plans everything that changed since then with the same rules as a pass, and prints
+the plan. start_from and settle times are ignored, so that it shows what is going to
+happen. Without WHOOP's credentials it says what was not compared. Values are shown
+only with --values, and only on a terminal.`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			cfg, problems := config.Load(configPath(cmd))
+			left := problems.Without(config.NoSecret, "whoop").Without(config.Unfilled, "whoop").Without(config.Unfilled, "start_from")
+			if cfg == nil || len(left) > 0 {
+				return showProblems(cmd.ErrOrStderr(), problems)
+			}
+			if values && !term.IsTerminal(int(os.Stdout.Fd())) {
+				return &exitError{exitConfig, errors.New("--values prints results and works on a terminal only, so that they land in no file")}
+			}
+			span, err := config.ParseSpan(since)
+			if err != nil {
+				return &exitError{exitConfig, fmt.Errorf("--since: %w", err)}
+			}
+			mapping, err := cfg.Mapping()
+			if err != nil {
+				return err
+			}
+			reader, err := openLIMS(cfg, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return &exitError{exitConfig, err}
+			}
+			defer func() { err = errors.Join(err, reader.Close()) }()
+			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge()}
+			p := &previewer{out: cmd.OutOrStdout(), values: values}
+			if len(problems) == 0 {
+				client, err := openWHOOP(cfg, nil)
+				if err != nil {
+					return err
+				}
+				defer client.Close()
+				r.API = client
+			}
+			l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
+			switch {
+			case err == nil:
+				r.Ledger = l
+				defer func() { err = errors.Join(err, l.Close()) }()
+			case errors.Is(err, ledger.ErrMissing), errors.Is(err, ledger.ErrLocked):
+				fmt.Fprintln(p.out, "Without the ledger, as if nothing had ever been sent:", err)
+			default:
+				return err
+			}
+			if err := r.Run(cmd.Context(), time.Now().Add(-span), time.Now(), p.show); err != nil {
+				return err
+			}
+			p.end()
+			return nil
+		},
+	}
+	c.Flags().StringVar(&since, "since", since, "how far back, e.g. 7d or 12h")
+	c.Flags().BoolVar(&values, "values", false, "print the values too (on a terminal only)")
+	return c
+}
+
+// previewer prints plans.
+type previewer struct {
+	out                                   io.Writer
+	values                                bool
+	records, statuses, reports, obs, held int
+	uncompared                            bool
+}
+
+func (p *previewer) show(r bridge.Rehearsed) error {
+	p.records++
+	p.uncompared = p.uncompared || !r.Compared
+	if len(r.Plan.Actions)+len(r.Plan.Holds) == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.out, r.Key)
+	for _, a := range r.Plan.Actions {
+		if a.Kind == bridge.SubmitReport {
+			p.reports++
+			p.obs += len(a.Report.Observations)
+			fmt.Fprintf(p.out, "  report %-10s %s: %s\n", a.Report.Status, strings.Join(a.Tests, " "), p.observations(a.Report))
+			continue
+		}
+		p.statuses++
+		fmt.Fprintf(p.out, "  status %-10s %s\n", "", string(a.Status)+" "+strings.Join(a.Tests, " "))
+	}
+	for _, h := range r.Plan.Holds {
+		p.held++
+		row := ""
+		if h.Row != "" {
+			row = fmt.Sprintf("%s row %s ", h.Source, h.Row)
+		}
+		fmt.Fprintf(p.out, "  HELD   %s%s %s\n", row, h.Kind, h.Detail)
+	}
+	return nil
+}
+
+func (p *previewer) observations(r whoop.Report) string {
+	var out []string
+	for _, o := range r.Observations {
+		text := o.Code
+		if p.values {
+			text += " = " + o.Numeric.String() + o.Text
+		}
+		if o.Unit != "" {
+			text += " " + o.Unit
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (p *previewer) end() {
+	fmt.Fprintf(p.out, "\n%d requisitions: %d statuses, %d reports with %d observations, %d held. Nothing was sent.\n",
+		p.records, p.statuses, p.reports, p.obs, p.held)
+	if p.uncompared {
+		fmt.Fprintln(p.out, "Not compared with WHOOP: whether each test was ordered or cancelled, the birth date, and what others reported.")
+	}
+}
