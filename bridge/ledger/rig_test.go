@@ -136,7 +136,7 @@ func id(n byte) uuid.UUID { return uuid.UUID{0: 0xa0, 15: n} }
 // requisition is the key of requisition n.
 func requisition(n byte) bridge.Key { return bridge.Key{Kind: bridge.RequisitionKey, ID: id(n)} }
 
-// look, intent and outcome are events of requisition n, whose one service request is id(n+100).
+// lookEvent, intentEvent and outcomeEvent are about requisition n, whose one service request is id(n+100).
 func lookEvent(n byte) bridge.Event {
 	k := requisition(n)
 	return bridge.Event{At: start, Kind: bridge.LookEvent, Key: &k, Shown: []bridge.Request{{ID: id(n + 100), Code: "CBC", Status: whoop.OrderConfirmed}}}
@@ -160,7 +160,7 @@ func outcomeEvent(n byte, intent uint64, a bridge.ActionKind, o whoop.Outcome) b
 	return bridge.Event{At: start.Add(time.Second), Kind: bridge.OutcomeEvent, Key: &k, Intent: intent, Action: a, Outcome: o, Report: whoop.ReportFinal}
 }
 
-// commit commits and returns the number of the last event.
+// commitTo commits and returns the number of the last event.
 func commitTo(t testing.TB, l *Ledger, events ...bridge.Event) uint64 {
 	t.Helper()
 	seqs, err := l.Commit(context.Background(), events...)
