@@ -133,6 +133,20 @@ func TestCast(t *testing.T) {
 	}
 }
 
+// TestCastOfHalfALab: every kind occurs from 110 requisitions on, and a smaller lab has its size.
+func TestCastOfHalfALab(t *testing.T) {
+	for _, n := range []int{1, 25, 110} {
+		l, _ := newLab(t, limstest.Options{Orders: n})
+		kinds := map[limstest.Kind]bool{}
+		for _, q := range l.Truth().Requisitions {
+			kinds[q.Kind] = true
+		}
+		if len(l.Truth().Requisitions) != n || n >= 110 && len(kinds) != len(limstest.Kinds()) {
+			t.Errorf("a lab of %d has %d requisitions of %d kinds", n, len(l.Truth().Requisitions), len(kinds))
+		}
+	}
+}
+
 // TestTruth: what the views show, step by step, leads to the truth and to nothing else.
 func TestTruth(t *testing.T) {
 	for seed := range uint64(4) {
