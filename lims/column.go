@@ -40,15 +40,18 @@ const (
 	roles // how many there are
 )
 
-// contract is the view contract: one line per column that is known.
-var contract = [roles]struct {
+// contractColumn is one line of the view contract.
+type contractColumn struct {
 	name     string
 	of       Source // "" is both
 	optional bool
 	limit    int // characters; 0 is none
 	kinds    []kind
 	kindsAre string
-}{
+}
+
+// contract is the view contract.
+var contract = [roles]contractColumn{
 	rowID:            {name: "row_id", limit: 64, kinds: []kind{kindText, kindFixed, kindInteger, kindDecimal, kindUUID}, kindsAre: "an integer or text"},
 	changedAt:        {name: "changed_at", kinds: []kind{kindClock, kindInteger, kindDecimal, kindVersion}, kindsAre: "a date-time, a rowversion or an integer"},
 	requisitionID:    {name: "requisition_id", kinds: texts, kindsAre: "a UUID, or text"},

@@ -20,8 +20,10 @@ type dialect interface {
 	quote(name string) string
 	// output is how a column is selected so that nothing is lost.
 	output(c column, expr string) string
-	// idOrder is how row ids are ordered and compared: text in a binary collation.
+	// idOrder is how row ids are ordered, and greater how they are compared with a placeholder: text in
+	// a binary collation.
 	idOrder(c column, expr string) string
+	greater(c column, expr, placeholder string) (left, right string)
 	// param is the nth placeholder (from 1), of the type of the column.
 	param(c column, n int) string
 	// bind makes a parameter of a stamp or row id. An error says that no such value can be in the column.

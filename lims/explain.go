@@ -25,6 +25,9 @@ func (ss *session) explain(ctx context.Context, s Source, err error) error {
 		return ctx.Err() // the caller's own end
 	case errors.As(err, &busy), errors.As(err, &unavailable), errors.As(err, &wrong):
 		return err
+	case errors.Is(err, errPanic):
+		return &Unavailable{Source: s, Reason: "the database driver failed in a way that it should not",
+			Next: "if it happens again, report it with the type and version of the database"}
 	case errors.Is(err, errHangs):
 		return &Unavailable{Source: s, Reason: "the database driver does not return, its statement was left alone",
 			Next: "look at the network between here and the database server"}

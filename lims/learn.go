@@ -118,11 +118,21 @@ func columnTypes(rows *sql.Rows) ([]columnType, error) {
 	return out, rows.Err()
 }
 
+// isRole reports whether a column of this name is one of the contract's.
+func isRole(name string) bool {
+	return slices.ContainsFunc(contract[:], func(c contractColumn) bool { return strings.EqualFold(c.name, name) })
+}
+
 // stored replaces the declared types of the key columns by what SQLite stores in them; complete is
 // false while there are no rows to tell.
 func (r *Reader) stored(ctx context.Context, d sqliteDialect, s Source, from string, found []columnType) (complete bool, err error) {
 	complete = true
 	for i := range found {
+		// SQLite gives the second of two columns of one name a number of its own: name:1
+		if name, number, ok := strings.Cut(found[i].name, ":"); ok && strings.Trim(number, "0123456789") == "" && isRole(name) {
+			found[i].name = name
+			continue
+		}
 		if !strings.EqualFold(found[i].name, contract[rowID].name) && !strings.EqualFold(found[i].name, contract[changedAt].name) {
 			continue
 		}

@@ -114,6 +114,10 @@ func (mySQL) bind(c column, text string) (any, error) {
 	return text, nil
 }
 
+func (d mySQL) greater(c column, expr, placeholder string) (left, right string) {
+	return d.idOrder(c, expr), placeholder
+}
+
 func (mySQL) rowValues() bool { return false } // its optimizer reads the whole index for them
 
 func (mySQL) limit(n int) (head, tail string) { return limitClause(n) }

@@ -145,6 +145,10 @@ func (postgres) bind(c column, text string) (any, error) {
 	return text, nil
 }
 
+func (d postgres) greater(c column, expr, placeholder string) (left, right string) {
+	return d.idOrder(c, expr), placeholder
+}
+
 func (postgres) rowValues() bool { return true }
 
 func (postgres) limit(n int) (head, tail string) { return limitClause(n) }
@@ -184,6 +188,9 @@ func (postgres) text(column, any) (string, bool) { return "", false }
 func (postgres) explain(s Source, err error) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
+		if strings.Contains(err.Error(), "server refused TLS connection") { // the driver has no type for it
+			return misfit("", "the server offers no TLS: have it set up there, or write encrypt: off")
+		}
 		return nil
 	}
 	said := fmt.Sprintf("PostgreSQL error %s", e.Code)

@@ -1,12 +1,12 @@
 package lims
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -40,11 +40,15 @@ func newSession(o Options, d dialect) *session {
 // connector opens connections with the password of the moment.
 type connector struct{ ss *session }
 
-// Connect opens a connection and sets it up.
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+// Connect opens a connection and sets it up. database/sql may call it in a goroutine of its own.
+func (c connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanic
+		}
+	}()
 	password := ""
 	if c.ss.o.Password != nil {
-		var err error
 		if password, err = c.ss.o.Password(); err != nil {
 			return nil, misfit("", "the LIMS password cannot be had: %v", err)
 		}
@@ -95,6 +99,14 @@ func (ss *session) abandon() {
 	ss.hanging++
 }
 
+// drop lets go of a pool whose connection a panic left in no state to be used, or closed.
+func (ss *session) drop() {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.db.Close()
+	ss.db = nil
+}
+
 // returned is called when an abandoned statement came back after all.
 func (ss *session) returned(db *sql.DB) {
 	db.Close()
@@ -138,6 +150,9 @@ func run[T any](ctx context.Context, ss *session, s Source, st statement, read f
 		ss.rest = time.Now().Add(time.Duration(ss.o.Pace * float64(time.Since(begun))))
 	}
 	if err != nil {
+		if errors.Is(err, errPanic) {
+			ss.drop()
+		}
 		return none, ss.explain(ctx, s, err)
 	}
 	return v, nil
@@ -158,8 +173,8 @@ func watched[T any](ctx context.Context, ss *session, db *sql.DB, f func(context
 		var a answer
 		func() {
 			defer func() {
-				if p := recover(); p != nil {
-					a.err = driverPanic{p, debug.Stack()}
+				if recover() != nil {
+					a.err = errPanic
 				}
 			}()
 			a.v, a.err = f(limited)
@@ -190,36 +205,26 @@ func watched[T any](ctx context.Context, ss *session, db *sql.DB, f func(context
 // errHangs says that a statement was left alone.
 var errHangs = errors.New("the driver does not return")
 
-// driverPanic keeps a panic of a driver from ending the process. Neither is shown: a panic's text
-// may quote a value.
-type driverPanic struct {
-	value any
-	stack []byte
-}
+// errPanic says that the driver panicked. The panic itself is not shown: its text may quote a value.
+var errPanic = errors.New("the driver panicked")
 
-func (driverPanic) Error() string { return "the database driver failed" }
-
-// once runs a statement on the connection and throws the connection away after any error.
+// once runs a statement on the connection and throws the connection away after any error. Nothing is
+// deferred: after a panic of the driver database/sql still holds its locks, and closing would wait for ever.
 func once[T any](ctx context.Context, db *sql.DB, st statement, read func(*sql.Rows) (T, error)) (v T, err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return v, err
 	}
-	defer conn.Close()
-	defer func() {
-		if err != nil {
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		}
-	}()
 	rows, err := conn.QueryContext(ctx, st.text, st.args...)
+	if err == nil {
+		v, err = read(rows)
+		err = cmp.Or(err, rows.Close())
+	}
 	if err != nil {
-		return v, err
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
-	defer rows.Close()
-	if v, err = read(rows); err != nil {
-		return v, err
-	}
-	return v, rows.Close()
+	conn.Close()
+	return v, err
 }
 
 // sleep waits for d or for the context's end.

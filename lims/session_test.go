@@ -166,14 +166,30 @@ func TestCancelled(t *testing.T) {
 	})
 }
 
+// A driver that panics neither ends the process, nor keeps the next statement waiting, nor is quoted.
 func TestPanickingDriver(t *testing.T) {
-	ss, _, _ := scriptedSession(Options{QueryTimeout: time.Minute}, func(context.Context) error { panic("value 5.40") })
-	defer ss.close()
-	_, err := run(t.Context(), ss, Orders, statement{}, none)
-	var unavailable *Unavailable
-	if !errors.As(err, &unavailable) || contains(err, "5.40") {
-		t.Errorf("got %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		broken := true
+		ss, _, _ := scriptedSession(Options{QueryTimeout: time.Minute}, func(context.Context) error {
+			if broken {
+				panic("value 5.40")
+			}
+			return nil
+		})
+		defer ss.close()
+		begin := time.Now()
+		for range maxHanging + 1 {
+			_, err := run(t.Context(), ss, Orders, statement{}, none)
+			var unavailable *Unavailable
+			if !errors.As(err, &unavailable) || contains(err, "5.40") {
+				t.Errorf("got %v", err)
+			}
+		}
+		broken = false
+		if _, err := run(t.Context(), ss, Orders, statement{}, none); err != nil || time.Since(begin) != 0 {
+			t.Errorf("afterwards: %v, and %s later", err, time.Since(begin))
+		}
+	})
 }
 
 func TestClosed(t *testing.T) {

@@ -100,6 +100,14 @@ func (sqliteDialect) bind(c column, text string) (any, error) {
 	return text, nil
 }
 
+// greater puts the collation on the right: on the left it would keep the index from being used.
+func (sqliteDialect) greater(c column, expr, placeholder string) (left, right string) {
+	if c.kind == kindText {
+		placeholder += " COLLATE BINARY"
+	}
+	return expr, placeholder
+}
+
 func (sqliteDialect) rowValues() bool { return true }
 
 func (sqliteDialect) limit(n int) (head, tail string) { return limitClause(n) }

@@ -202,6 +202,10 @@ func ascii(s string) bool {
 	return true
 }
 
+func (d sqlServer) greater(c column, expr, placeholder string) (left, right string) {
+	return d.idOrder(c, expr), placeholder
+}
+
 func (sqlServer) rowValues() bool { return false }
 
 func (sqlServer) limit(n int) (head, tail string) {

@@ -63,6 +63,11 @@ func (b *builder) arg(c column, text string) string {
 	return b.src.d.param(c, len(b.args))
 }
 
+// idArg adds a row id and returns the two sides of a comparison with it.
+func (b *builder) idArg(text string) (left, right string) {
+	return b.src.d.greater(b.src.id, b.src.expr(b.src.id), b.arg(b.src.id, text))
+}
+
 func (b *builder) where(format string, args ...any) {
 	b.cond = append(b.cond, fmt.Sprintf(format, args...))
 }
@@ -84,7 +89,7 @@ func (b *builder) sel(columns []column, order string, limit int) (statement, err
 	return statement{text + tail, b.args}, b.err
 }
 
-// ids is the expression by which row ids are ordered and compared.
+// ids is the expression by which row ids are ordered.
 func (src *source) ids() string { return src.d.idOrder(src.id, src.expr(src.id)) }
 
 // visible leaves out what another transaction may still come before.
@@ -97,21 +102,25 @@ func (b *builder) visible() {
 // stampedPage reads a page from a stamp on ("" is the beginning), or strictly behind a row.
 func (src *source) stampedPage(start string, after *position, limit int) (statement, error) {
 	b := &builder{src: src}
-	c, id := src.expr(src.changed), src.ids()
+	c := src.expr(src.changed)
 	switch {
 	case after == nil && start == "":
 		b.where("%s IS NOT NULL", c)
 	case after == nil:
 		b.where("%s >= %s", c, b.arg(src.changed, start))
 	case src.d.rowValues():
-		b.where("(%s, %s) > (%s, %s)", c, id, b.arg(src.changed, after.stamp), b.arg(src.id, after.id))
+		stamp := b.arg(src.changed, after.stamp)
+		left, right := b.idArg(after.id)
+		b.where("(%s, %s) > (%s, %s)", c, left, stamp, right)
 	default:
 		b.where("%s >= %s", c, b.arg(src.changed, after.stamp))
-		b.where("(%s > %s OR %s > %s)", c, b.arg(src.changed, after.stamp), id, b.arg(src.id, after.id))
+		stamp := b.arg(src.changed, after.stamp)
+		left, right := b.idArg(after.id)
+		b.where("(%s > %s OR %s > %s)", c, stamp, left, right)
 	}
 	b.where("%s IS NOT NULL", src.expr(src.id))
 	b.visible()
-	return b.sel(src.columns, c+", "+id, limit)
+	return b.sel(src.columns, c+", "+src.ids(), limit)
 }
 
 // unstampedPage reads a page of the rows without a stamp, behind a row.
@@ -120,7 +129,8 @@ func (src *source) unstampedPage(after *position, limit int) (statement, error) 
 	b.where("%s IS NULL", src.expr(src.changed))
 	b.where("%s IS NOT NULL", src.expr(src.id))
 	if after != nil {
-		b.where("%s > %s", src.ids(), b.arg(src.id, after.id))
+		left, right := b.idArg(after.id)
+		b.where("%s > %s", left, right)
 	}
 	return b.sel(src.columns, src.ids(), limit)
 }
