@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,12 +16,12 @@ import (
 type scripted struct {
 	sqliteDialect
 	query   func(ctx context.Context) error
-	opened  *int
-	closing *int
+	opened  *atomic.Int32
+	closing *atomic.Int32
 }
 
 func (s scripted) connect(context.Context, Options, string) (driver.Conn, error) {
-	*s.opened++
+	s.opened.Add(1)
 	return scriptedConn{s}, nil
 }
 
@@ -30,7 +31,7 @@ type scriptedConn struct{ scripted }
 
 func (scriptedConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not used") }
 func (scriptedConn) Begin() (driver.Tx, error)           { return nil, errors.New("not used") }
-func (c scriptedConn) Close() error                      { *c.closing++; return nil }
+func (c scriptedConn) Close() error                      { c.closing.Add(1); return nil }
 func (c scriptedConn) QueryContext(ctx context.Context, _ string, _ []driver.NamedValue) (driver.Rows, error) {
 	return noRows{}, c.query(ctx)
 }
@@ -42,8 +43,8 @@ func (noRows) Close() error              { return nil }
 func (noRows) Next([]driver.Value) error { return io.EOF }
 
 // scriptedSession is a session with such a database.
-func scriptedSession(o Options, query func(context.Context) error) (ss *session, opened, closed *int) {
-	opened, closed = new(int), new(int)
+func scriptedSession(o Options, query func(context.Context) error) (ss *session, opened, closed *atomic.Int32) {
+	opened, closed = new(atomic.Int32), new(atomic.Int32)
 	return newSession(o, scripted{query: query, opened: opened, closing: closed}), opened, closed
 }
 
@@ -75,8 +76,8 @@ func TestPace(t *testing.T) {
 		if _, err := run(ctx, ss, Orders, statement{}, none); !errors.Is(err, context.DeadlineExceeded) || len(begun) != 3 {
 			t.Errorf("a caller that does not want to wait: %v", err)
 		}
-		if *opened != 1 {
-			t.Errorf("%d connections were opened", *opened)
+		if opened.Load() != 1 {
+			t.Errorf("%d connections were opened", opened.Load())
 		}
 	})
 }
@@ -100,8 +101,8 @@ func TestQueryTimeout(t *testing.T) {
 			t.Errorf("after %s: %v", time.Since(begin), err)
 		}
 		slow = false
-		if _, err := run(t.Context(), ss, Orders, statement{}, none); err != nil || *opened != 2 || *closed != 1 {
-			t.Errorf("afterwards: %v, %d connections opened, %d closed", err, *opened, *closed)
+		if _, err := run(t.Context(), ss, Orders, statement{}, none); err != nil || opened.Load() != 2 || closed.Load() != 1 {
+			t.Errorf("afterwards: %v, %d connections opened, %d closed", err, opened.Load(), closed.Load())
 		}
 	})
 }
@@ -111,9 +112,10 @@ func TestQueryTimeout(t *testing.T) {
 func TestHangingDriverIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		hanging := true
+		var hanging atomic.Bool
+		hanging.Store(true)
 		ss, opened, closed := scriptedSession(Options{QueryTimeout: time.Minute}, func(context.Context) error {
-			if hanging {
+			if hanging.Load() {
 				<-hang
 			}
 			return nil
@@ -127,13 +129,13 @@ func TestHangingDriverIsLeftAlone(t *testing.T) {
 				t.Errorf("after %s: %v", time.Since(begin), err)
 			}
 		}
-		if *opened != maxHanging {
-			t.Errorf("%d connections were opened", *opened)
+		if opened.Load() != maxHanging {
+			t.Errorf("%d connections were opened", opened.Load())
 		}
-		hanging = false
+		hanging.Store(false)
 		begin := time.Now()
 		_, err := run(t.Context(), ss, Orders, statement{}, none)
-		if *opened != maxHanging || time.Since(begin) != 0 || err == nil {
+		if opened.Load() != maxHanging || time.Since(begin) != 0 || err == nil {
 			t.Errorf("one more was begun: %v", err)
 		}
 		close(hang)
@@ -141,8 +143,8 @@ func TestHangingDriverIsLeftAlone(t *testing.T) {
 		if _, err := run(t.Context(), ss, Orders, statement{}, none); err != nil {
 			t.Errorf("after they came back: %v", err)
 		}
-		if *closed != maxHanging {
-			t.Errorf("%d of their connections were closed", *closed)
+		if closed.Load() != maxHanging {
+			t.Errorf("%d of their connections were closed", closed.Load())
 		}
 	})
 }
