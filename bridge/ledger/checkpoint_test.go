@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -52,12 +51,12 @@ func TestTheOverlayIsBounded(t *testing.T) {
 
 // Many writers, readers and checkpoints at once, for the race detector; in the end everything is there.
 func TestAllAtOnce(t *testing.T) {
-	seed := rand.Uint64()
+	chance := chance(t)
 	dir := create(t)
 	l := open(t, dir, Options{checkpoint: 20})
 	var wg sync.WaitGroup
-	for g := range byte(8) {
-		random := rand.New(rand.NewPCG(seed, uint64(g)))
+	for range 8 {
+		random := from(chance.Uint64())
 		wg.Go(func() {
 			for i := range 150 {
 				n := byte(random.IntN(100))
@@ -77,7 +76,7 @@ func TestAllAtOnce(t *testing.T) {
 					err = l.Flush()
 				}
 				if err != nil {
-					t.Errorf("seed %d: %v", seed, err)
+					t.Error(err)
 					return
 				}
 			}
@@ -90,12 +89,12 @@ func TestAllAtOnce(t *testing.T) {
 	}
 	again := open(t, dir, Options{})
 	if got := everything(t, again); got != want {
-		t.Errorf("seed %d: got\n%s\nwant\n%s", seed, got, want)
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
 	}
-	checkIndexes(t, dir, fmt.Sprint("seed ", seed))
+	checkIndexes(t, dir, "at the end")
 }
 
 // checkIndexes compares both indexes with the records.

@@ -71,7 +71,7 @@ func (w *words) encode(b []byte, r *bridge.Record) []byte {
 	e.number(uint64(len(r.Rows)))
 	for i := range r.Rows {
 		m := &r.Rows[i]
-		e.flags(m.Released, flagReleased, m.Source == lims.Results, flagResults)
+		e.flags(m.Released, m.Source == lims.Results)
 		if m.Source != lims.Results {
 			e.word(string(m.Source))
 		}
@@ -84,7 +84,7 @@ func (w *words) encode(b []byte, r *bridge.Record) []byte {
 	for i := range r.Requests {
 		q := &r.Requests[i]
 		e.b = append(e.b, q.ID[:]...)
-		e.flags(q.Revoked, flagRevoked, q.Final, flagFinal)
+		e.flags(q.Revoked, q.Final)
 		e.word(q.Code)
 		e.word(string(q.Status))
 		e.sent(q.Sent, r.Rows)
@@ -93,7 +93,7 @@ func (w *words) encode(b []byte, r *bridge.Record) []byte {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		e.number(a.Seq)
-		e.flags(a.Whole, flagWhole, false, 0)
+		e.flags(a.Whole)
 		e.word(string(a.Action))
 		e.word(string(a.Status))
 		e.word(string(a.Report))
@@ -240,13 +240,13 @@ func (e *encoder) word(s string) {
 	}
 }
 
-func (e *encoder) flags(x bool, fx byte, y bool, fy byte) {
+// flags writes a byte with one bit for each, the lowest first.
+func (e *encoder) flags(bits ...bool) {
 	var f byte
-	if x {
-		f |= fx
-	}
-	if y {
-		f |= fy
+	for i, set := range bits {
+		if set {
+			f |= 1 << i
+		}
 	}
 	e.b = append(e.b, f)
 }
@@ -284,7 +284,7 @@ func (e *encoder) sent(sent []bridge.Sent, rows []bridge.RowMark) {
 	e.number(uint64(len(sent)))
 	for i := range sent {
 		s := &sent[i]
-		e.flags(s.Withdrawn, flagWithdrawn, false, 0)
+		e.flags(s.Withdrawn)
 		e.word(s.Code)
 		e.row(s.Row, rows)
 		e.b = append(e.b, s.Print[:]...)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -65,8 +64,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 1))
+	random := chance(t)
 	for _, name := range []string{"2026-11.jsonl", "2026-12.jsonl"} {
 		path := filepath.Join(dir, journalName, name)
 		b, err := os.ReadFile(path)
@@ -77,7 +75,7 @@ func TestEveryFlippedByteIsFound(t *testing.T) {
 			b[i] ^= 1 << random.IntN(8)
 			write(t, path, string(b))
 			if err := ReadJournal(dir, func(bridge.Event) error { return nil }); err == nil {
-				t.Fatalf("seed %d: %s, byte %d changed from %q to %q: not found", seed, name, i, was, b[i])
+				t.Fatalf("%s, byte %d changed from %q to %q: not found", name, i, was, b[i])
 			}
 			b[i] = was
 		}

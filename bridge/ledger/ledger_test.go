@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -119,7 +120,7 @@ func TestCloseAndOpenKeepsEverything(t *testing.T) {
 	l := open(t, dir, Options{})
 	commitTo(t, l, lookEvent(1), lookEvent(2))
 	seq := commitTo(t, l, intentEvent(1, bridge.SubmitReport))
-	commitTo(t, l, outcomeEvent(1, seq, bridge.SubmitReport, whoop.Sent))
+	commitTo(t, l, outcomeEvent(1, seq, whoop.Sent))
 	if err := l.Note(requisition(3), func(r *bridge.Record) { r.Due = start }); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,7 @@ func TestCloseAndOpenKeepsEverything(t *testing.T) {
 	if got := again.State().Created; !got.Equal(start) {
 		t.Errorf("created %v", got)
 	}
-	if string(again.Key()) != string(l.Key()) || len(l.Key()) != keyBytes {
+	if !bytes.Equal(again.Key(), l.Key()) || len(l.Key()) != keyBytes {
 		t.Error("the key is another one")
 	}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +24,7 @@ func crashed(t testing.TB) string {
 	l := open(t, create(t), Options{})
 	commitTo(t, l, lookEvent(1), lookEvent(2))
 	sent := commitTo(t, l, intentEvent(1, bridge.SubmitReport))
-	commitTo(t, l, outcomeEvent(1, sent, bridge.SubmitReport, whoop.Sent))
+	commitTo(t, l, outcomeEvent(1, sent, whoop.Sent))
 	commitTo(t, l, intentEvent(2, bridge.SubmitReport))
 	commitTo(t, l, intentEvent(3, bridge.Look))
 	commitTo(t, l, intentEvent(4, bridge.SetStatus))
@@ -97,7 +98,7 @@ func TestBareIntentsAreFoundInBboltAlone(t *testing.T) {
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	commitTo(t, l, outcomeEvent(1, seq, bridge.SubmitReport, whoop.Rejected)) // in the tail alone
+	commitTo(t, l, outcomeEvent(1, seq, whoop.Rejected)) // in the tail alone
 	again := open(t, crash(t, l), Options{})
 	if r := again.Recovery(); r != (Recovery{Replayed: 1, InDoubt: 1}) {
 		t.Errorf("%+v", r)
@@ -173,7 +174,7 @@ func TestWhereJournalAndBboltDoNotFitTogetherEverythingIsStopped(t *testing.T) {
 		return func(t *testing.T, dir string) {
 			path := newest(t, dir)
 			b, err := os.ReadFile(path)
-			i := strings.Index(string(b), text)
+			i := bytes.Index(b, []byte(text))
 			if err != nil || i < 0 {
 				t.Fatal(i, err)
 			}
@@ -314,7 +315,7 @@ func TestAStartThatFailsLeavesBboltBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			after, err := os.ReadFile(filepath.Join(dir, storeName))
-			if err != nil || string(after) != string(before) {
+			if err != nil || !bytes.Equal(after, before) {
 				t.Errorf("bbolt has changed (%v)", err)
 			}
 			again := open(t, dir, Options{})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,22 @@ func open(t testing.TB, dir string, o Options) *Ledger {
 	return l
 }
 
+// chance returns a source of chance, whose seed is told if the test fails.
+func chance(t testing.TB) *rand.Rand {
+	seed := rand.Uint64() //nolint:gosec // a test that can be repeated, not a secret
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	})
+	return from(seed)
+}
+
+// from returns the source of chance with that seed.
+func from(seed uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test that can be repeated, not a secret
+}
+
 // check lets bbolt check its file.
 func check(t testing.TB, dir string) {
 	db, err := bbolt.Open(filepath.Join(dir, storeName), 0, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
@@ -60,7 +77,7 @@ func check(t testing.TB, dir string) {
 		t.Error(err)
 		return
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	err = db.View(func(tx *bbolt.Tx) error {
 		for err := range tx.Check() {
 			t.Error(err)
@@ -90,7 +107,7 @@ func remove(t testing.TB, path string) {
 
 func write(t testing.TB, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // in the folder of a test
 		t.Fatal(err)
 	}
 }
@@ -148,6 +165,7 @@ func intentEvent(n byte, a bridge.ActionKind) bridge.Event {
 	switch a {
 	case bridge.SetStatus:
 		e.Status = whoop.AppointmentAttended
+	case bridge.Look:
 	case bridge.SubmitReport:
 		e.Report = whoop.ReportFinal
 		e.Prints = []bridge.Sent{{Code: "WBC", Row: "4711", Print: bridge.Print{n, 1, 2}}}
@@ -155,9 +173,9 @@ func intentEvent(n byte, a bridge.ActionKind) bridge.Event {
 	return e
 }
 
-func outcomeEvent(n byte, intent uint64, a bridge.ActionKind, o whoop.Outcome) bridge.Event {
+func outcomeEvent(n byte, intent uint64, o whoop.Outcome) bridge.Event {
 	k := requisition(n)
-	return bridge.Event{At: start.Add(time.Second), Kind: bridge.OutcomeEvent, Key: &k, Intent: intent, Action: a, Outcome: o, Report: whoop.ReportFinal}
+	return bridge.Event{At: start.Add(time.Second), Kind: bridge.OutcomeEvent, Key: &k, Intent: intent, Action: bridge.SubmitReport, Outcome: o, Report: whoop.ReportFinal}
 }
 
 // commitTo commits and returns the number of the last event.

@@ -65,7 +65,7 @@ func openStore(path string, readOnly bool, patience time.Duration) (db *bbolt.DB
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: %w: a running limsbridge, or a backup or antivirus program; stop it first, or use the commands that talk to the running limsbridge", path, ErrLocked)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, ErrDamaged):
-		return nil, fmt.Errorf("%s: %w (%v); restore it from a backup, the journal brings it up to date", path, ErrDamaged, err)
+		return nil, fmt.Errorf("%s: %w (%w); restore it from a backup, the journal brings it up to date", path, ErrDamaged, err)
 	case err != nil:
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}

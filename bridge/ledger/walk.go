@@ -107,7 +107,7 @@ func (w *walker) file(name string, newest bool) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var offset int64
 	if w.at.File == name {
 		offset = w.at.End
@@ -139,10 +139,9 @@ func (w *walker) end(name string, offset int64, b []byte, newest bool) error {
 	if len(b) == 0 {
 		return nil
 	}
-	var s sum
 	line := b[:len(b)-1]
-	content, text, ok := cutLine(line)
-	if ok && s.UnmarshalText(text) == nil && link(w.hash, w.at.Sum, content) == s {
+	content, s, ok := cutLine(line)
+	if ok && link(w.hash, w.at.Sum, content) == s {
 		w.spoil(name, offset, "the line has lost its newline")
 		return w.line(position{File: name, Start: offset, End: offset + int64(len(b))}, line)
 	}
@@ -156,14 +155,14 @@ func (w *walker) end(name string, offset int64, b []byte, newest bool) error {
 
 // line checks one line and visits its event.
 func (w *walker) line(p position, b []byte) error {
-	content, text, ok := cutLine(b)
-	if !ok || p.Sum.UnmarshalText(text) != nil {
+	content, s, ok := cutLine(b)
+	if !ok {
 		w.skip(p, "the line has no sum")
 		w.linked = false
 		return nil
 	}
 	before, linked := w.at, w.linked
-	p.Seq, p.Prev, w.linked = before.Seq, before.Sum, true
+	p.Seq, p.Sum, p.Prev, w.linked = before.Seq, s, before.Sum, true
 	if p.Start == 0 {
 		return w.header(p, content, before)
 	}
@@ -172,7 +171,7 @@ func (w *walker) line(p position, b []byte) error {
 		return nil
 	}
 	var e bridge.Event
-	if err := json.Unmarshal(content, &e); err != nil {
+	if !decodes(content, &e) {
 		w.skip(p, "the line is no event")
 		return nil
 	}
@@ -191,8 +190,8 @@ func (w *walker) line(p position, b []byte) error {
 // header checks the first line of a file. Its own sum comes from the sum that it names itself.
 func (w *walker) header(p position, content []byte, before position) error {
 	var h header
-	switch err := json.Unmarshal(content, &h); {
-	case err != nil || h.Journal < 1:
+	switch {
+	case !decodes(content, &h) || h.Journal < 1:
 		w.skip(p, "the file does not begin with a header")
 		return nil
 	case h.Journal > journalVersion:
@@ -221,10 +220,13 @@ func (w *walker) skip(p position, what string) {
 }
 
 // cutLine cuts a line, without its newline, into its content and its sum.
-func cutLine(b []byte) (content, text []byte, ok bool) {
-	i := len(b) - hex.EncodedLen(len(sum{})) - 1
+func cutLine(b []byte) (content []byte, s sum, ok bool) {
+	i := len(b) - hex.EncodedLen(len(s)) - 1
 	if i < 0 || b[i] != '\t' || bytes.IndexByte(b[:i], '\t') >= 0 {
-		return nil, nil, false
+		return nil, s, false
 	}
-	return b[:i], b[i+1:], true
+	return b[:i], s, s.UnmarshalText(b[i+1:]) == nil
 }
+
+// decodes reads JSON and reports whether it could: why not does not matter to a damaged line.
+func decodes(b []byte, into any) bool { return json.Unmarshal(b, into) == nil }
