@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,6 +162,7 @@ func (d postgres) in(c column, expr string, _ int) string {
 }
 
 func (postgres) list(c column, ids []any) []any {
+	ids = slices.Compact(ids) // an array needs no filling up
 	if c.kind == kindInteger {
 		list := make([]int64, len(ids))
 		for i, id := range ids {
