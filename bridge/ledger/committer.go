@@ -151,7 +151,7 @@ func (l *Ledger) commit(events []bridge.Event) error {
 func (l *Ledger) apply(events []bridge.Event, p position) error {
 	for _, e := range events {
 		if e.Key != nil {
-			r, err := l.current(*e.Key)
+			r, _, err := l.current(*e.Key)
 			if err != nil {
 				return err
 			}

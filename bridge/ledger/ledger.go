@@ -214,15 +214,15 @@ func (l *Ledger) newer(k bridge.Key) (*bridge.Record, bool) {
 }
 
 // current returns the record, an empty one if it is unknown. The caller holds mu for writing.
-func (l *Ledger) current(k bridge.Key) (*bridge.Record, error) {
+func (l *Ledger) current(k bridge.Key) (r *bridge.Record, known bool, err error) {
 	if r, ok := l.newer(k); ok {
-		return r, nil
+		return r, true, nil
 	}
-	r, err := l.stored(k)
-	if r == nil && err == nil {
-		r = &bridge.Record{Key: k}
+	r, err = l.stored(k)
+	if r == nil {
+		return &bridge.Record{Key: k}, false, err
 	}
-	return r, err
+	return r, true, nil
 }
 
 // Note changes what is not journalled of a record: Due, Urgency and Rows; other changes that
@@ -235,7 +235,7 @@ func (l *Ledger) Note(k bridge.Key, change func(*bridge.Record)) error {
 	if l.failed != nil {
 		return l.failed
 	}
-	r, err := l.current(k)
+	r, known, err := l.current(k)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,9 @@ func (l *Ledger) Note(k bridge.Key, change func(*bridge.Record)) error {
 	for i := range next.Rows {
 		next.Rows[i].Noticed = instant(next.Rows[i].Noticed).Truncate(time.Second)
 	}
-	l.replace(&next)
+	if !known || !next.Due.Equal(r.Due) || next.Urgency != r.Urgency || !slices.Equal(next.Rows, r.Rows) {
+		l.replace(&next)
+	}
 	return nil
 }
 

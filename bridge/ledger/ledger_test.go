@@ -104,6 +104,12 @@ func TestNoteChangesOnlyWhatIsNotJournalled(t *testing.T) {
 	if got := load(t, l, 1); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Note(requisition(1), func(r *bridge.Record) { r.Due = r.Due.Local() }); err != nil || len(l.dirty) != 0 {
+		t.Errorf("nothing new, and %d records are to be written; %v", len(l.dirty), err)
+	}
 	if len(before.Rows) != 0 || before.Requests[0].Code != "CBC" {
 		t.Errorf("a record that was handed out has changed: %+v", before)
 	}
