@@ -13,8 +13,9 @@ CREATE DATABASE IF NOT EXISTS whoop;
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW whoop.orders AS
 SELECT
     t.test_id          AS row_id,           -- CHECK: the key of the row, never used again
-    -- The newest of all stamps that a change may touch; a release often touches the parent only.
-    GREATEST(t.changed_at, COALESCE(s.changed_at, t.changed_at)) AS changed_at,   -- CHECK
+    -- The newest of all stamps that a change may touch; a release often touches the
+    -- parent only. One NULL would make the whole NULL, hence the COALESCE.
+    GREATEST(COALESCE(t.changed_at, s.changed_at), COALESCE(s.changed_at, t.changed_at)) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK: WHOOP's requisition (a UUID)
     t.test_code        AS order_code,       -- CHECK: the LIMS's own code of the test
     t.status           AS status,           -- CHECK: the words of status.orders in limsbridge.yaml
@@ -27,7 +28,8 @@ WHERE s.customer = 'WHOOP';                 -- CHECK: what makes an order WHOOP'
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW whoop.results AS
 SELECT
     r.result_id        AS row_id,           -- CHECK
-    GREATEST(r.changed_at, COALESCE(t.changed_at, r.changed_at), COALESCE(s.changed_at, r.changed_at)) AS changed_at,   -- CHECK
+    GREATEST(COALESCE(r.changed_at, t.changed_at, s.changed_at), COALESCE(t.changed_at, r.changed_at, s.changed_at),
+        COALESCE(s.changed_at, r.changed_at, t.changed_at)) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK
     t.test_code        AS order_code,       -- CHECK
     r.result_code      AS result_code,      -- CHECK: the LIMS's own code of the observation

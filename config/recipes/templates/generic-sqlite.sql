@@ -14,8 +14,9 @@ DROP VIEW IF EXISTS whoop_results;
 CREATE VIEW whoop_orders AS
 SELECT
     t.test_id          AS row_id,           -- CHECK: the key of the row, never used again
-    -- The newest of all stamps that a change may touch; a release often touches the parent only.
-    max(t.changed_at, coalesce(s.changed_at, t.changed_at)) AS changed_at,   -- CHECK
+    -- The newest of all stamps that a change may touch; a release often touches the
+    -- parent only. One NULL would make the whole NULL, hence the COALESCE.
+    max(coalesce(t.changed_at, s.changed_at), coalesce(s.changed_at, t.changed_at)) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK: WHOOP's requisition (a UUID)
     t.test_code        AS order_code,       -- CHECK: the LIMS's own code of the test
     t.status           AS status,           -- CHECK: the words of status.orders in limsbridge.yaml
@@ -28,7 +29,8 @@ WHERE s.customer = 'WHOOP';                 -- CHECK: what makes an order WHOOP'
 CREATE VIEW whoop_results AS
 SELECT
     r.result_id        AS row_id,           -- CHECK
-    max(r.changed_at, coalesce(t.changed_at, r.changed_at), coalesce(s.changed_at, r.changed_at)) AS changed_at,   -- CHECK
+    max(coalesce(r.changed_at, t.changed_at, s.changed_at), coalesce(t.changed_at, r.changed_at, s.changed_at),
+        coalesce(s.changed_at, r.changed_at, t.changed_at)) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK
     t.test_code        AS order_code,       -- CHECK
     r.result_code      AS result_code,      -- CHECK: the LIMS's own code of the observation
