@@ -32,6 +32,7 @@ type Bridge struct {
 	probing  map[ActionKind]bool
 	lastPass time.Time
 	hourly   time.Time
+	foreign  int           // calls of somebody else that a person has been told of
 	acts     chan struct{} // a person acted; wakes the loop
 }
 
@@ -53,7 +54,7 @@ func (b *Bridge) fresh(k Key, at time.Time) *Shown {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, ok := b.shown[k]
-	if !ok || at.Sub(s.At) > b.settings.LookFor {
+	if !ok || at.Sub(s.At) >= b.settings.LookFor {
 		delete(b.shown, k)
 		return nil
 	}
@@ -77,7 +78,7 @@ func (b *Bridge) forget(at time.Time) {
 	}
 	b.lastPass = at
 	for k, s := range b.shown {
-		if at.Sub(s.At) > b.settings.LookFor {
+		if at.Sub(s.At) >= b.settings.LookFor {
 			delete(b.shown, k)
 		}
 	}

@@ -53,7 +53,7 @@ func (p *planner) gather(rows []lims.Row) map[uuid.UUID]*facts {
 		return cmp.Or(strings.Compare(string(a.Source), string(b.Source)), strings.Compare(a.ID, b.ID))
 	})
 	for _, row := range rows {
-		if p.Mapping.ignore[row.OrderCode] || row.Source == lims.Results && p.Mapping.ignore[row.ResultCode] {
+		if p.Mapping.ignores(row) {
 			continue
 		}
 		f, h := p.locate(row, all)

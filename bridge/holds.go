@@ -36,8 +36,5 @@ func (h Hold) same(o Hold) bool {
 	return h.Kind == o.Kind && h.Request == o.Request && h.Source == o.Source && h.Row == o.Row && h.Detail == o.Detail
 }
 
-// lasting holds are not derived from the rows: they are begun by an answer of WHOOP and end with
-// another one.
-func (h Hold) lasting() bool {
-	return h.Kind == NotFound || h.Kind == Elsewhere || h.Kind == Refused
-}
+// lasting holds are not derived from the rows: a look began them, and another one ends them.
+func (h Hold) lasting() bool { return h.Kind == NotFound || h.Kind == Elsewhere }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"limsbridge/lims"
 )
 
 // Mapping says what the LIMS's words and codes mean. It knows nothing that was not configured:
@@ -111,4 +113,25 @@ func (m *Mapping) saysComplete() bool {
 		}
 	}
 	return false
+}
+
+// ignores reports whether a row is none of WHOOP's business: its code is listed under ignore, or
+// its status means ignore and its code is not configured either. A lab's own hidden results seldom
+// are; a configured one that is hidden means something and is decided with its observation.
+func (m *Mapping) ignores(row lims.Row) bool {
+	if m.ignore[row.OrderCode] || row.Source == lims.Results && m.ignore[row.ResultCode] {
+		return true
+	}
+	test := m.byLIMS[row.OrderCode]
+	if row.Source == lims.Orders {
+		return m.orders[row.Status] == IgnoredOrder && test == nil
+	}
+	if m.results[row.Status] != IgnoredResult {
+		return false
+	}
+	if test == nil {
+		return true
+	}
+	_, known := test.Results[row.ResultCode]
+	return !known
 }

@@ -42,7 +42,27 @@ func (b *Bridge) Pass(ctx context.Context, at time.Time) (*Summary, error) {
 	if err := b.work(ctx, at, sum); err != nil {
 		return sum, err
 	}
+	if err := b.watch(ctx, at); err != nil {
+		return sum, err
+	}
 	return sum, b.ledger.Flush()
+}
+
+// strangers is how many foreign calls stop all sending. The count is certain, so one would do;
+// a person who tries the credentials by hand once or twice is no second installation.
+const strangers = 5
+
+// watch stops all sending where somebody else uses these credentials: a second installation would
+// report the same results.
+func (b *Bridge) watch(ctx context.Context, at time.Time) error {
+	n := b.api.ForeignCalls()
+	if n-b.foreign < strangers {
+		return nil
+	}
+	b.log.Error("somebody else calls WHOOP with these credentials; all sending stops until `limsbridge resume`", "calls", n-b.foreign)
+	b.foreign = n
+	_, err := b.ledger.Commit(ctx, Event{At: at, Kind: StopEvent, Detail: ForeignStop, Count: n})
+	return err
 }
 
 // effort is what the workers of one pass share: whether it makes sense to go on.

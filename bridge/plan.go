@@ -110,7 +110,7 @@ func (p *planner) record() {
 	for _, h := range p.Record.Holds {
 		if h.lasting() {
 			p.hold(h)
-			lasting = lasting || h.Kind != Refused
+			lasting = true
 		}
 	}
 	if wait, since := p.statusInDoubt(); wait {

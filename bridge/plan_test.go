@@ -412,6 +412,7 @@ func TestDecisions(t *testing.T) {
 		}},
 		{"another unit", nil, []step{{rows: with(all("5.40", "1.2", "3.0"), func() lims.Row { r := result("CHOL", "5.40", "A"); r.Unit = "mmol/L"; return r }()), does: progress, holds: "unknown_unit:r-CHOL"}}},
 		{"ignored codes are not there", nil, []step{{rows: with(all("5.40", "1.2", "3.0"), result("HEM_INDEX", "9", "?")), does: progress}, {after: tenMin, does: finalAll}}},
+		{"a hidden result that nobody configured is not there", nil, []step{{rows: with(all("5.40", "1.2", "3.0"), result("QC", "9", "hide")), does: progress}, {after: tenMin, does: finalAll}}},
 		{"WHOOP did not order it", func(w *world) { w.ordered = []bridge.Request{{ID: cbc, Code: "CBC"}} }, []step{
 			{rows: []lims.Row{order("LIPID", "U")}, does: "look", holds: "not_ordered:o-LIPID"},
 		}},

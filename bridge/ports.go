@@ -41,6 +41,9 @@ type API interface {
 	SetRequisitionStatus(ctx context.Context, p whoop.Permit, id uuid.UUID, u whoop.StatusUpdate) whoop.Answer
 	SetStatus(ctx context.Context, p whoop.Permit, id uuid.UUID, u whoop.StatusUpdate) whoop.Answer
 	SubmitReport(ctx context.Context, p whoop.Permit, id uuid.UUID, r whoop.Report) whoop.Answer
+	// ForeignCalls is how many calls somebody else made with these credentials since the client
+	// was created, as far as WHOOP's quota headers show it for certain.
+	ForeignCalls() int
 }
 
 // Ledger is what the bridge needs of its memory; *ledger.Ledger is it. All methods may be called

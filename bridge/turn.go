@@ -337,11 +337,8 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 			"requests", fmt.Sprint(a.Requests), "code", answer.Code, "request_id", answer.RequestID, "text", answer.Text)
 		t.pending = append(t.pending, t.forbidden(answer, at)...)
 		t.outcome(answer)
-		if answer.Code == 403 {
-			return false, false, nil
-		}
 		t.wait = ""
-		return false, true, nil // the plan says what a doubt means
+		return false, true, nil // the plan says what a doubt means, and what else may go on
 	}
 	t.outcome(answer)
 	return false, false, nil
