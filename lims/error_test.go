@@ -75,7 +75,7 @@ func TestFaultsAreTold(t *testing.T) {
 		{"an unknown name", func(_ database, o *lims.Options) { o.Server = "lims.invalid" }, new(*lims.Unavailable), map[string][]string{
 			lims.Postgres: {"lims.invalid", "DNS"}, lims.MySQL: {"lims.invalid", "DNS"}}},
 		{"a server without TLS, or with another certificate", func(_ database, o *lims.Options) { o.Encrypt, o.CertFile = lims.EncryptVerified, pinned }, new(*lims.Misfit), map[string][]string{
-			lims.Postgres: {"the server offers no TLS|the one in cert_file"}, lims.MySQL: {"the server offers no TLS|the one in cert_file"}}},
+			lims.Postgres: {"the server offers no TLS|the one in lims.certificate"}, lims.MySQL: {"the server offers no TLS|the one in lims.certificate"}}},
 		{"no password to be had", func(_ database, o *lims.Options) {
 			o.Password = func() (string, error) {
 				return "", errors.New("secret lims-password is not there: limsbridge secret set lims-password")
@@ -217,7 +217,7 @@ func TestOpenTellsAllProblems(t *testing.T) {
 		{"port", func(o *lims.Options) { o.Server = "db:lims" }, []string{"port"}},
 		{"login", func(o *lims.Options) { o.Login = "kerberos" }, []string{"kerberos", "windows or sql"}},
 		{"authorities", func(o *lims.Options) { o.CAFile = file }, []string{"ca_file", "PEM"}},
-		{"pinned", func(o *lims.Options) { o.CertFile = file + "x" }, []string{"cert_file", "cannot be read"}},
+		{"pinned", func(o *lims.Options) { o.CertFile = file + "x" }, []string{"certificate", "cannot be read"}},
 		{"TLS version", func(o *lims.Options) { o.TLSMin = "2" }, []string{"tls_min"}},
 	}
 	for _, test := range tests {

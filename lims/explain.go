@@ -80,11 +80,11 @@ func explainTLS(err error) error {
 		}
 		return misfit("", "the database server's certificate%s is not trusted: name its issuer's certificate in ca_file%s", issuer, orElse)
 	case errors.As(err, &host):
-		return misfit("", "the database server's certificate is for another name (%s): write that name as server, or as server_name%s", certificateNames(host.Certificate), orElse)
+		return misfit("", "the database server's certificate is for another name (%s): write that name as server%s", certificateNames(host.Certificate), orElse)
 	case errors.As(err, &invalid):
 		return misfit("", "the database server's certificate is not valid now or not for this use (expired?): have it renewed%s", orElse)
 	case errors.Is(err, errPinned):
-		return misfit("", "the database server's certificate is not the one in cert_file: if it was renewed, put the new one there")
+		return misfit("", "the database server's certificate is not the one in lims.certificate: if it was renewed, put the new one there")
 	case errors.As(err, &record), errors.As(err, &alert):
 		return &Unavailable{Reason: "the TLS handshake with the database server failed",
 			Next: "the server may know only old TLS versions (tls_min) or none (encrypt: off)"}

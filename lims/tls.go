@@ -52,7 +52,7 @@ func (o Options) tlsConfig() (*tls.Config, error) {
 	if o.CertFile != "" {
 		pinned, err := readCertificate(o.CertFile)
 		if err != nil {
-			return nil, misfit("", "cert_file %s: %v", o.CertFile, err)
+			return nil, misfit("", "certificate %s: %v", o.CertFile, err)
 		}
 		c.InsecureSkipVerify = true // the one certificate is compared instead
 		c.VerifyConnection = func(s tls.ConnectionState) error {
