@@ -1,0 +1,93 @@
+# limsbridge. `make` or `make help` lists what there is to make.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# The product is pure Go: one static binary for every lab's server.
+export CGO_ENABLED ?= 0
+
+# Pinned, so that a finding today is a finding tomorrow. It lands in .tools, not in your GOBIN.
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := .tools/golangci-lint-$(GOLANGCI_VERSION)
+
+# What .ci/run and `make fuzz` give each fuzz test.
+FUZZTIME ?= 10s
+BENCHTIME ?= 1x
+SEED ?= 1
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the program, for this machine, as ./limsbridge
+	go build -trimpath -o limsbridge$(shell go env GOEXE) ./cmd/limsbridge
+
+.PHONY: demo
+demo: ## a synthetic lab, the bridge and a simulated API for some seconds (SEED=…)
+	go run ./cmd/limsbridge demo --seed $(SEED)
+
+.PHONY: test
+test: ## all tests; databases that are not running are skipped, with CI=true they must run
+	go test ./...
+
+.PHONY: race
+race: ## all tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: cover
+cover: ## what the tests reach, per function
+	@mkdir -p .tools
+	go test -coverpkg=./... -coverprofile=.tools/cover.out ./...
+	go tool cover -func=.tools/cover.out
+
+.PHONY: lint
+lint: $(GOLANGCI) ## formatting, go vet, golangci-lint, sleeping tests
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt these: $$unformatted"; exit 1; }
+	go vet ./...
+	$(GOLANGCI) run ./...
+	@# Virtual time is the only time that a test may sleep through.
+	@awake=$$(git ls-files '*_test.go' | xargs grep -l 'time\.Sleep(' | xargs -r grep -L '"testing/synctest"' || true); \
+	[ -z "$$awake" ] || { echo "these tests sleep without testing/synctest: $$awake"; exit 1; }
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/.tools CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv .tools/golangci-lint $@
+
+.PHONY: tools
+tools: $(GOLANGCI) ## install the linter into .tools (some minutes, once per version)
+
+.PHONY: cross
+cross: ## build and vet for the other systems and processors that labs run
+	GOOS=windows GOARCH=amd64 go build ./... && GOOS=windows GOARCH=amd64 go vet ./...
+	GOOS=darwin GOARCH=arm64 go build ./... && GOOS=darwin GOARCH=arm64 go vet ./...
+	GOOS=linux GOARCH=arm64 go build ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz test for a moment (FUZZTIME=10s)
+	@go list -f '{{$$d := .Dir}}{{$$p := .ImportPath}}{{range .TestGoFiles}}{{$$p}} {{$$d}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$p}} {{$$d}}/{{.}}{{"\n"}}{{end}}' ./... | \
+	while read -r package file; do \
+	  [ -n "$$file" ] || continue; \
+	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$file"); do \
+	    echo "go test $$package -run '^$$' -fuzz '^$$name\$$' -fuzztime $(FUZZTIME)"; \
+	    go test "$$package" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) </dev/null; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## the benchmarks (BENCHTIME=1x): calls a second, memory, a pass with nothing new
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...
+
+.PHONY: tidy
+tidy: ## check that go.mod and go.sum are what the code needs, and unchanged downloads
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: ci
+ci: ## everything that must hold before a change goes in; needs PostgreSQL and MariaDB, see CONTRIBUTING.md
+	.ci/run
+
+.PHONY: clean
+clean: ## remove what was built here; the linter in .tools stays
+	rm -rf limsbridge limsbridge.exe dist .tools/cover.out
