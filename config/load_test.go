@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -34,7 +35,8 @@ func tell(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.NewReplacer(dir+string(filepath.Separator), "DIR/", dir, "DIR").Replace(b.String())
+	told := strings.ReplaceAll(b.String(), dir, "DIR")
+	return regexp.MustCompile(`DIR\S*`).ReplaceAllStringFunc(told, filepath.ToSlash)
 }
 
 // TestWrongFiles holds what people read when a file is wrong: testdata/wrong/X.yaml gives exactly
