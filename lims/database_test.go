@@ -113,8 +113,8 @@ func exec(t *testing.T, db *sql.DB, text string, args ...any) {
 
 // words are the names of types, by kind of database.
 var words = map[string]map[string]string{
-	lims.SQLite:   {"stamp": "DATETIME", "id": "INTEGER", "uuid": "TEXT", "bytes": "TEXT", "float": "REAL", "decimal": "TEXT"},
-	lims.Postgres: {"stamp": "timestamp(6)", "id": "bigint", "uuid": "uuid", "bytes": "varchar(64)", "float": "double precision", "decimal": "numeric(12,4)"},
+	lims.SQLite:   {"stamp": "DATETIME", "id": "INTEGER", "uuid": "TEXT", "bytes": "TEXT COLLATE NOCASE", "float": "REAL", "decimal": "TEXT"},
+	lims.Postgres: {"stamp": "timestamp(6)", "id": "bigint", "uuid": "uuid", "bytes": `varchar(64) COLLATE "und-x-icu"`, "float": "double precision", "decimal": "numeric(12,4)"},
 	lims.MySQL:    {"stamp": "DATETIME(6)", "id": "BIGINT", "uuid": "CHAR(36)", "bytes": "VARCHAR(64) CHARACTER SET latin1 COLLATE latin1_german1_ci", "float": "DOUBLE", "decimal": "DECIMAL(12,4)"},
 }
 

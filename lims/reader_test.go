@@ -249,6 +249,9 @@ func TestFetch(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
+		if rows, err = r.Fetch(t.Context(), lims.Results, []string{"k2"}); err != nil || len(rows) != 0 {
+			t.Errorf("k2 is not K2, whatever the column's collation: %v, %v", rows, err)
+		}
 	})
 }
 
