@@ -6,25 +6,33 @@ import (
 	"time"
 )
 
-// Act records a person's act and what follows from it: what a pause or a brake held up is planned
-// again at the next pass. A name and a reason are required.
+// Act records a person's act while no bridge runs, and what follows from it: what a pause or a
+// brake held up is planned again at the next pass. A name and a reason are required.
 func Act(ctx context.Context, l Ledger, e Event) error {
-	if e.By == "" || e.Why == "" {
-		return errors.New("an act needs a name and a reason: --by NAME --why TEXT")
-	}
-	e.Kind = ActEvent
-	if _, err := l.Commit(ctx, e); err != nil {
+	if err := record(ctx, l, e); err != nil || e.Act == PauseAct {
 		return err
-	}
-	if e.Act == PauseAct {
-		return nil
 	}
 	return Reconsider(ctx, l, e.At)
 }
 
+// record writes a person's act down.
+func record(ctx context.Context, l Ledger, e Event) error {
+	if e.By == "" || e.Why == "" {
+		return errors.New("an act needs a name and a reason: --by NAME --why TEXT")
+	}
+	e.Kind = ActEvent
+	_, err := l.Commit(ctx, e)
+	return err
+}
+
 // Reconsider lets the turn of everything come that waits or is held: after the configuration
-// changed, or after a person let sending go on. Calls that WHOOP refused are tried once more.
+// changed, or after a person let sending go on. Calls that WHOOP refused are tried once more. It
+// must not run beside a pass: the end of a turn would overwrite what it noted.
 func Reconsider(ctx context.Context, l Ledger, at time.Time) error {
+	// Waking comes first: whoever is interrupted in between is still held.
+	if err := wakeAll(l, func(r Record) bool { return !r.Due.IsZero() || len(r.Holds) > 0 }, at); err != nil {
+		return err
+	}
 	var refused []Event
 	err := l.Each(func(r Record) error {
 		for _, h := range r.Holds {
@@ -34,15 +42,11 @@ func Reconsider(ctx context.Context, l Ledger, at time.Time) error {
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil || len(refused) == 0 {
 		return err
 	}
-	if len(refused) > 0 {
-		if _, err := l.Commit(ctx, refused...); err != nil {
-			return err
-		}
-	}
-	return wakeAll(l, func(r Record) bool { return !r.Due.IsZero() || len(r.Holds) > 0 }, at)
+	_, err = l.Commit(ctx, refused...)
+	return err
 }
 
 // wakeAll lets the turn of the records come for which the condition holds.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type Bridge struct {
 	hourly   time.Time
 	foreign  int           // calls of somebody else that a person has been told of
 	acts     chan struct{} // a person acted; wakes the loop
+
+	reconsider atomic.Bool // a person let something go on; the next pass begins with it
 }
 
 // New returns a bridge. It starts nothing.
@@ -84,15 +87,30 @@ func (b *Bridge) forget(at time.Time) {
 	}
 }
 
-// Act is the package's Act for a running bridge: it also wakes the loop. A record whose turn is
-// running just now may be planned again only when its own waiting time is over.
+// Act records a person's act. It holds at once, also for a pass that is running; what follows
+// from letting sending go on (see Reconsider) begins the next pass, which it wakes the loop for.
 func (b *Bridge) Act(ctx context.Context, e Event) error {
-	if err := Act(ctx, b.ledger, e); err != nil {
+	if err := record(ctx, b.ledger, e); err != nil {
 		return err
+	}
+	if e.Act != PauseAct {
+		b.reconsider.Store(true)
 	}
 	select {
 	case b.acts <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+// reconsidered lets everything that waits or is held be planned again, if a person acted so.
+func (b *Bridge) reconsidered(ctx context.Context, at time.Time) error {
+	if !b.reconsider.Swap(false) {
+		return nil
+	}
+	err := Reconsider(ctx, b.ledger, at)
+	if err != nil {
+		b.reconsider.Store(true)
+	}
+	return err
 }

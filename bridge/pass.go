@@ -27,6 +27,9 @@ func (b *Bridge) Pass(ctx context.Context, at time.Time) (*Summary, error) {
 	began := time.Now()
 	defer func() { sum.Took = time.Since(began) }()
 	b.forget(at)
+	if err := b.reconsidered(ctx, at); err != nil {
+		return sum, err
+	}
 	// Orders first, to their head: only then can the results that follow complete a request.
 	for _, s := range []lims.Source{lims.Orders, lims.Results} {
 		if err := b.read(ctx, s, at, sum); err != nil {

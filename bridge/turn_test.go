@@ -48,9 +48,13 @@ type partner struct {
 	shows   []whoop.ServiceRequest
 	calls   []string
 	answers map[string][]whoop.Answer // by call, the next first
+	during  func(call string)         // before the answer
 }
 
 func (p *partner) answer(call string, success int) whoop.Answer {
+	if p.during != nil {
+		p.during(call)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls = append(p.calls, call)
