@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"limsbridge/lims"
 )
 
 // heartbeat is how often the loop compares the clock with the time of the next pass. Timers stand
@@ -21,8 +23,14 @@ type Loop struct {
 	// whether the loop goes on (nil) or ends with that error.
 	After func(sum *Summary, err error) error
 
-	next time.Time
+	next    time.Time
+	rest    time.Duration // from the last pass to next
+	misfits int // passes in a row that a person must mend something for
 }
+
+// misfitRest is the longest rest after passes that failed for settings or rights: an account that
+// is tried with a wrong password every few minutes gets locked.
+const misfitRest = time.Hour
 
 // sweepAt is when the nightly sweep is due, in the lab's time: after the night's batch jobs,
 // outside the hour that daylight saving repeats or leaves out.
@@ -49,7 +57,8 @@ func (l *Loop) Run(ctx context.Context) error {
 			}
 		}
 		// A clock that was set back must not put the next pass off.
-		if !now.Before(l.next) || l.next.Sub(now) > every {
+		if !now.Before(l.next) || l.next.Sub(now) > l.rest {
+			l.rest = every
 			l.next = now.Add(every)
 			if err := l.turn(ctx, now, l.Bridge.Pass); err != nil {
 				return err
@@ -70,6 +79,14 @@ func (l *Loop) turn(ctx context.Context, now time.Time, pass func(context.Contex
 	sum, err := pass(ctx, now)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
+	}
+	var misfit *lims.Misfit
+	if errors.As(err, &misfit) {
+		l.rest = min(misfitRest, l.Bridge.settings.Every<<min(l.misfits, 10))
+		l.next = now.Add(l.rest)
+		l.misfits++
+	} else {
+		l.misfits = 0
 	}
 	if sum != nil && !sum.Retry.IsZero() && sum.Retry.Before(l.next) {
 		l.next = sum.Retry

@@ -66,6 +66,13 @@ func (b *Bridge) notice(rows []lims.Row, at time.Time, sum *Summary) (int, error
 		if b.before(row) {
 			continue
 		}
+		if row.ID == "" {
+			sum.Unnamed++
+			if err := b.unnamed(row, at); err != nil {
+				return news, err
+			}
+			continue
+		}
 		k := keyOf(row)
 		r, _, err := b.ledger.Load(k)
 		if err != nil {
@@ -90,6 +97,33 @@ func (b *Bridge) notice(rows []lims.Row, at time.Time, sum *Summary) (int, error
 		}
 	}
 	return news, nil
+}
+
+// unnamed holds the rows of a source whose row_id cannot be used: they can neither be recognised
+// nor read again. One hold stands for all of them, until a sweep finds none.
+func (b *Bridge) unnamed(row lims.Row, at time.Time) error {
+	k := rowKey(row.Source, "")
+	r, _, err := b.ledger.Load(k)
+	if err != nil || len(r.Holds) > 0 {
+		return err
+	}
+	b.log.Error("rows without a usable row_id are not sent: mend the view", "source", string(row.Source), "problem", row.Problem)
+	_, err = b.ledger.Commit(context.Background(), Event{At: at, Kind: HoldEvent, Key: &k, Hold: BadRow, Source: row.Source, Detail: row.Problem})
+	return err
+}
+
+// named ends that hold.
+func (b *Bridge) named(ctx context.Context, s lims.Source, at time.Time) error {
+	r, _, err := b.ledger.Load(rowKey(s, ""))
+	if err != nil {
+		return err
+	}
+	for _, h := range r.Holds {
+		if _, err := b.ledger.Commit(ctx, unhold(r.Key, h, at)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // before reports whether a row changed before start_from, and so is never sent.

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -326,6 +327,19 @@ func TestPasses(t *testing.T) {
 			r.exec(`UPDATE results SET requisition_id = ?, changed_at = ?`, q.String(), time.Now().UTC().Format(stampFormat))
 			r.passes(30 * time.Minute)
 			r.want(1, 3, nil)
+		}},
+		{name: "rows without a usable row_id are held until a sweep finds none", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.exec(`UPDATE results SET row_id = row_id || ? WHERE result_code = 'CHOL'`, strings.Repeat("x", 64))
+			r.passes(30 * time.Minute)
+			r.want(1, 2, holds{bridge.BadRow: 1})
+			r.exec(`UPDATE results SET row_id = substr(row_id, 1, 40), changed_at = ? WHERE result_code = 'CHOL'`, time.Now().UTC().Format(stampFormat))
+			if _, err := r.bridge.Sweep(r.t.Context(), time.Now()); err != nil {
+				r.t.Fatal(err)
+			}
+			r.passes(30 * time.Minute)
+			r.want(2, 3, nil)
 		}},
 		{name: "a requisition that WHOOP does not know is held, and looked for again", live: func(r *rig) {
 			q := sandbox.Requisition{ID: uuid.New(), ServiceRequests: []sandbox.Order{{ID: uuid.New(), Code: "LIPID_PANEL"}}}

@@ -14,6 +14,7 @@ type Summary struct {
 	Took         time.Duration
 	Rows         int // rows read while polling
 	Changed      int // of them new or changed
+	Unnamed      int // of them without a usable row_id
 	Turns        int // records whose turn came
 	Looks        int
 	Statuses     int
@@ -55,7 +56,7 @@ func (s *Summary) LogValue() slog.Value {
 		name  string
 		count int
 	}{
-		{"changed", s.Changed}, {"turns", s.Turns}, {"looks", s.Looks}, {"statuses", s.Statuses},
+		{"changed", s.Changed}, {"unnamed", s.Unnamed}, {"turns", s.Turns}, {"looks", s.Looks}, {"statuses", s.Statuses},
 		{"reports", s.Reports}, {"observations", s.Observations}, {"corrections", s.Corrections},
 		{"released", s.Released}, {"rejected", s.Rejected}, {"doubts", s.Doubts},
 		{"holds_begun", s.HoldsBegun}, {"holds_ended", s.HoldsEnded},

@@ -18,7 +18,7 @@ func (b *Bridge) Sweep(ctx context.Context, at time.Time) (*Summary, error) {
 	defer func() { sum.Took = time.Since(began) }()
 	since := at.Add(-b.settings.Sweep)
 	for _, s := range []lims.Source{lims.Orders, lims.Results} {
-		missed := 0
+		missed, unnamed := 0, sum.Unnamed
 		err := b.lims.Since(ctx, s, since, func(rows []lims.Row) error {
 			// What changed since the last pass is none of polling's business yet.
 			var older []lims.Row
@@ -39,6 +39,11 @@ func (b *Bridge) Sweep(ctx context.Context, at time.Time) (*Summary, error) {
 		}
 		if err != nil {
 			return sum, fmt.Errorf("sweeping %s: %w", s, err)
+		}
+		if sum.Unnamed == unnamed {
+			if err := b.named(ctx, s, at); err != nil {
+				return sum, err
+			}
 		}
 		if missed > 0 {
 			b.log.Error("the sweep found rows that polling never saw: changed_at of this source does not move whenever its rows change",
