@@ -85,8 +85,9 @@ func (c Comparison) Count(kinds ...DifferenceKind) int {
 	return n
 }
 
-// Compare compares the lab's truth with what the API accepted and with what the bridge holds.
-func Compare(t limstest.Truth, got []sandbox.Accepted, counts sandbox.Counts, held []Held) Comparison {
+// Compare compares the lab's truth with what the API accepted and with what the bridge holds, or
+// held for a while: that must have had a reason too.
+func Compare(t limstest.Truth, got []sandbox.Accepted, counts sandbox.Counts, held, passing []Held) Comparison {
 	c := comparer{Comparison: Comparison{HoldsByKind: map[string]Tally{}, Requisitions: len(t.Requisitions)}}
 	accepted := map[uuid.UUID]sandbox.Accepted{}
 	for _, a := range got {
@@ -114,7 +115,7 @@ func Compare(t limstest.Truth, got []sandbox.Accepted, counts sandbox.Counts, he
 		c.differ(Extra, a.ID, "the lab has no such service request")
 	}
 	c.witness(counts)
-	c.holds(t, held)
+	c.holds(t, held, passing)
 	return c.Comparison
 }
 
@@ -283,18 +284,20 @@ func (c *comparer) witness(n sandbox.Counts) {
 	}
 }
 
-// holds compares what a person was told of with what they must be told of. Several holds may be
-// about one matter; a hold that no expected one covers is one too many.
-func (c *comparer) holds(t limstest.Truth, held []Held) {
-	covered := make([]bool, len(held))
+// holds compares what a person is told of with what they must be told of. Several holds may be
+// about one matter; a hold that no expected one covers is one too many, also one that ended, but
+// for a refusal that a person let the bridge try again.
+func (c *comparer) holds(t limstest.Truth, held, passing []Held) {
+	reason := make([]bool, len(held)+len(passing))
 	for i := range t.Requisitions {
 		c.q = &t.Requisitions[i]
 		for _, want := range c.q.Holds {
 			found := false
-			for j, h := range held {
-				if belongs(c.q, h) && want.Covers(string(h.Kind), string(h.Source), h.Row) &&
+			for j, h := range slices.Concat(held, passing) {
+				if h.about(c.q) && want.Covers(string(h.Kind), string(h.Source), h.Row) &&
 					(h.Request == uuid.Nil || want.Request == uuid.Nil || h.Request == want.Request) {
-					found, covered[j] = true, true
+					reason[j] = true
+					found = found || j < len(held)
 				}
 			}
 			k := c.HoldsByKind[want.Kind]
@@ -306,31 +309,35 @@ func (c *comparer) holds(t limstest.Truth, held []Held) {
 			}
 		}
 	}
-	for j, h := range held {
-		if covered[j] {
+	for j, h := range slices.Concat(held, passing) {
+		ended := j >= len(held)
+		if reason[j] || ended && h.Kind == bridge.Refused {
 			continue
 		}
 		c.q = nil
 		for i := range t.Requisitions {
-			if belongs(&t.Requisitions[i], h) {
+			if h.about(&t.Requisitions[i]) {
 				c.q = &t.Requisitions[i]
 			}
 		}
-		row := ""
+		what := string(h.Kind)
 		if h.Row != "" {
-			row = fmt.Sprintf(", %s row %s", h.Source, h.Row)
+			what += fmt.Sprintf(", %s row %s", h.Source, h.Row)
 		}
 		if c.q == nil {
-			row += ", " + h.Key.String()
+			what += ", " + h.Key.String()
 		}
-		c.differ(HoldExtra, h.Request, "%s%s", h.Kind, row)
+		if ended {
+			what += ", for a while"
+		}
+		c.differ(HoldExtra, h.Request, "%s", what)
 	}
 	c.q = nil
 }
 
-// belongs reports whether a hold is about a requisition of the lab. One whose id does not parse
+// about reports whether the hold is about a requisition of the lab. One whose id does not parse
 // has a record for each of its rows, and only they tell.
-func belongs(q *limstest.Requisition, h Held) bool {
+func (h Held) about(q *limstest.Requisition) bool {
 	if h.Key.Kind == bridge.RowKey {
 		return slices.ContainsFunc(q.Holds, func(w limstest.Hold) bool {
 			return slices.Contains(w.Rows, limstest.Ref{Source: string(h.Source), Row: h.Row})
@@ -341,7 +348,7 @@ func belongs(q *limstest.Requisition, h Held) bool {
 
 // agrees reports whether nothing is missing or too much as things stand.
 func (s *stage) agrees(g glimpse) bool {
-	return len(Compare(s.lab.Truth(), g.accepted, g.counts, g.journal.holds()).Differences) == 0
+	return len(Compare(s.lab.Truth(), g.accepted, g.counts, g.journal.holds(), g.journal.ended).Differences) == 0
 }
 
 // compare is the last word, after the bridge has ended: the holds are the ledger's, and the
@@ -355,7 +362,7 @@ func (s *stage) compare() (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Compare(s.lab.Truth(), g.accepted, g.counts, held)
+	c := Compare(s.lab.Truth(), g.accepted, g.counts, held, g.journal.ended)
 	inLedger := map[uint64]bool{}
 	for _, h := range held {
 		inLedger[h.Seq] = true

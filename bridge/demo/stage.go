@@ -105,7 +105,7 @@ func folder(keep string) (string, error) {
 func (s *stage) openAPI() (string, error) {
 	s.api = sandbox.New(sandbox.Options{
 		ClientID: clientID, ClientSecret: s.secret, TokenLife: tokenLife, Seed: s.options.Seed,
-		Faults: map[sandbox.Fault]float64{sandbox.Expired: 0.01},
+		Faults: map[sandbox.Fault]float64{sandbox.Expired: 0.004},
 	})
 	for _, q := range s.lab.Truth().Requisitions {
 		if q.Unknown {
@@ -126,9 +126,12 @@ func (s *stage) openAPI() (string, error) {
 			return "", err
 		}
 	}
+	const ok, expired, limited = sandbox.Fault(""), sandbox.Expired, sandbox.Throttled
 	err := errors.Join(
-		s.api.Fail(sandbox.Results, "", "", "", "", "", "", "", sandbox.Throttled),
-		s.api.Fail(sandbox.SetStatus, "", "", "", "", "", "", "", "", "", sandbox.Throttled),
+		s.api.Fail(sandbox.GetRequisition, ok, ok, expired),
+		s.api.Fail(sandbox.SetRequisitionStatus, ok, expired),
+		s.api.Fail(sandbox.SetStatus, ok, ok, expired, ok, ok, ok, ok, ok, ok, limited),
+		s.api.Fail(sandbox.Results, ok, ok, expired, ok, ok, ok, ok, limited),
 	)
 	if err == nil && s.options.prepare != nil {
 		err = s.options.prepare(s.api)
