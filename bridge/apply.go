@@ -32,15 +32,49 @@ func (r Record) Apply(e Event) Record {
 			r.show(s)
 		}
 	case HoldEvent:
-		h := Hold{Seq: e.Seq, Kind: e.Hold, Source: e.Source, Row: e.Row, Detail: e.Detail, Since: e.At}
-		if len(e.Requests) > 0 {
-			h.Request = e.Requests[0]
-		}
-		r.Holds = append(r.Holds, h)
+		r.Holds = append(r.Holds, e.hold())
 	case UnholdEvent:
 		r.Holds = slices.DeleteFunc(r.Holds, func(h Hold) bool { return h.Seq == e.Intent })
+	case DecisionEvent:
+		r.decide(e)
 	}
 	return r
+}
+
+// hold is the hold that an event begins or decides.
+func (e Event) hold() Hold {
+	h := Hold{Seq: e.Seq, Kind: e.Hold, Source: e.Source, Row: e.Row, Detail: e.Detail, Attempt: e.Attempt, Since: e.At}
+	if len(e.Requests) > 0 {
+		h.Request = e.Requests[0]
+	}
+	return h
+}
+
+// decide applies a person's verdict on a hold.
+func (r *Record) decide(e Event) {
+	r.Holds = slices.DeleteFunc(r.Holds, func(h Hold) bool { return h.Seq == e.Intent })
+	r.due(e.At, whoop.Progress)
+	q := r.Request(e.hold().Request)
+	switch {
+	case e.Hold == Doubt && q != nil:
+		r.Attempts = slices.DeleteFunc(r.Attempts, func(a Attempt) bool { return a.Seq == e.Attempt })
+	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend:
+		q.Status = e.Status // what WHOOP shows is taken over
+	}
+	if q != nil {
+		for _, s := range e.Prints {
+			switch s.At = e.At; e.Verdict {
+			case WasReceived:
+				q.remember(s)
+			case NeverSend:
+				q.Never = append(q.Never, s)
+			}
+		}
+	}
+	if e.Version != 0 {
+		r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.same(e.hold()) })
+		r.Decisions = append(r.Decisions, Decision{Hold: e.hold(), Verdict: e.Verdict, Version: e.Version})
+	}
 }
 
 // settle applies the outcome of an attempt.
@@ -119,6 +153,7 @@ func (r Record) Clone() Record {
 	r.Requests = slices.Clone(r.Requests)
 	for i := range r.Requests {
 		r.Requests[i].Sent = slices.Clone(r.Requests[i].Sent)
+		r.Requests[i].Never = slices.Clone(r.Requests[i].Never)
 	}
 	r.Rows = slices.Clone(r.Rows)
 	r.Attempts = slices.Clone(r.Attempts)
@@ -127,5 +162,6 @@ func (r Record) Clone() Record {
 		r.Attempts[i].Prints = slices.Clone(r.Attempts[i].Prints)
 	}
 	r.Holds = slices.Clone(r.Holds)
+	r.Decisions = slices.Clone(r.Decisions)
 	return r
 }

@@ -22,6 +22,8 @@ const (
 	ActEvent     EventKind = "act"     // a person's act, by name and reason
 	ConfigEvent  EventKind = "config"  // the configuration in force, by its hash
 	StopEvent    EventKind = "stop"    // sending stopped by itself (403, foreign writer, brake)
+
+	DecisionEvent EventKind = "decision" // what a person decided of a hold
 )
 
 // Event is one line of the journal. Which fields are set depends on the kind; none ever holds a
@@ -50,10 +52,15 @@ type Event struct {
 	Shown []Request `json:"shown,omitempty"` // LookEvent: what WHOOP showed (ID, Code, Revoked, Status)
 
 	// HoldEvent and UnholdEvent.
-	Hold   HoldKind    `json:"hold,omitempty"`
-	Source lims.Source `json:"source,omitempty"`
-	Row    string      `json:"row,omitempty"`
-	Detail string      `json:"detail,omitempty"`
+	Hold    HoldKind    `json:"hold,omitempty"`
+	Source  lims.Source `json:"source,omitempty"`
+	Row     string      `json:"row,omitempty"`
+	Detail  string      `json:"detail,omitempty"`
+	Attempt uint64      `json:"attempt,omitempty"` // of a hold in doubt: its intent's Seq
+
+	// DecisionEvent, with the hold's fields, its Seq in Intent, and By, User and Why.
+	Verdict Verdict `json:"verdict,omitempty"`
+	Version uint64  `json:"version,omitempty"` // of the rows that it binds to
 
 	// ActEvent, ConfigEvent, StopEvent.
 	Act    string   `json:"act,omitempty"`

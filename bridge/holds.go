@@ -33,7 +33,8 @@ const (
 
 // same reports whether two holds are about the same thing.
 func (h Hold) same(o Hold) bool {
-	return h.Kind == o.Kind && h.Request == o.Request && h.Source == o.Source && h.Row == o.Row && h.Detail == o.Detail
+	return h.Kind == o.Kind && h.Request == o.Request && h.Source == o.Source && h.Row == o.Row && h.Detail == o.Detail &&
+		h.Attempt == o.Attempt
 }
 
 // lasting holds are not derived from the rows: a look began them, and another one ends them.

@@ -99,7 +99,7 @@ func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Setti
 
 // unhold is the event that ends a hold.
 func unhold(k Key, h Hold, at time.Time) Event {
-	e := Event{At: at, Kind: UnholdEvent, Key: &k, Intent: h.Seq, Hold: h.Kind, Source: h.Source, Row: h.Row, Detail: h.Detail}
+	e := Event{At: at, Kind: UnholdEvent, Key: &k, Intent: h.Seq, Hold: h.Kind, Source: h.Source, Row: h.Row, Detail: h.Detail, Attempt: h.Attempt}
 	if h.Request != uuid.Nil {
 		e.Requests = []uuid.UUID{h.Request}
 	}
@@ -118,7 +118,7 @@ func changes(r Record, planned []Hold, at time.Time) []Event {
 		if slices.ContainsFunc(r.Holds, h.same) {
 			continue
 		}
-		e := Event{At: at, Kind: HoldEvent, Key: &r.Key, Hold: h.Kind, Source: h.Source, Row: h.Row, Detail: h.Detail}
+		e := Event{At: at, Kind: HoldEvent, Key: &r.Key, Hold: h.Kind, Source: h.Source, Row: h.Row, Detail: h.Detail, Attempt: h.Attempt}
 		if h.Request != uuid.Nil {
 			e.Requests = []uuid.UUID{h.Request}
 		}

@@ -25,7 +25,7 @@ type Loop struct {
 
 	next    time.Time
 	rest    time.Duration // from the last pass to next
-	misfits int // passes in a row that a person must mend something for
+	misfits int           // passes in a row that a person must mend something for
 }
 
 // misfitRest is the longest rest after passes that failed for settings or rights: an account that

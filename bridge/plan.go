@@ -174,7 +174,7 @@ func (p *planner) statusInDoubt() (bool, time.Time) {
 func (p *planner) doubts() {
 	for _, a := range p.Record.Attempts {
 		if a.Action == SubmitReport {
-			p.hold(Hold{Kind: Doubt, Request: a.Requests[0], Detail: string(a.Report)})
+			p.hold(Hold{Kind: Doubt, Request: a.Requests[0], Detail: string(a.Report), Attempt: a.Seq})
 		}
 	}
 }

@@ -41,6 +41,8 @@ type Record struct {
 	Rows     []RowMark
 	Attempts []Attempt // open or in doubt
 	Holds    []Hold
+	// Decisions are what people decided of holds that are derived from rows, while they bind.
+	Decisions []Decision
 }
 
 // Request is one service request of a requisition.
@@ -53,6 +55,8 @@ type Request struct {
 	// Final says that a final report was sent.
 	Final bool   `json:"final,omitempty"`
 	Sent  []Sent `json:"sent,omitempty"` // the newest sent version of each observation
+	// Never are versions of which a person decided that they are never sent.
+	Never []Sent `json:"never,omitempty"`
 }
 
 // Print is a keyed fingerprint (HMAC-SHA-256, first 16 bytes) of one version of one observation.
@@ -114,5 +118,25 @@ type Hold struct {
 	Source  lims.Source
 	Row     string // row_id, where the hold is about one row
 	Detail  string // a code or a word of the configuration or contract, never free text of the LIMS
+	// Attempt is the journal number of the intent that a hold in doubt is about.
+	Attempt uint64
 	Since   time.Time
+}
+
+// Verdict is what a person decided of a hold.
+type Verdict string
+
+// The verdicts.
+const (
+	WasReceived Verdict = "was_received" // WHOOP has it: nothing more is to be sent for it
+	SendAgain   Verdict = "send_again"   // send it, whatever held it up
+	NeverSend   Verdict = "never_send"   // never send these versions
+)
+
+// Decision is a verdict on a hold. It binds as long as the rows that the hold is about stay as
+// they were.
+type Decision struct {
+	Hold    // Seq and Since are those of the decision
+	Verdict Verdict
+	Version uint64 // of the rows, see planner.version
 }

@@ -19,7 +19,7 @@ import (
 // microsecond, because a pass with nothing new looks at every record of the look-back:
 //
 //	version byte, flags byte, urgency byte, due, looked,
-//	rows, requests with their sent versions, attempts, holds (each list with its length before it),
+//	rows, requests with their sent versions, attempts, holds, decisions (each list with its length before it),
 //	CRC-32C of the record's key and everything before
 //
 // Numbers are varints, texts have their length before them, codes and kinds are words (see words),
@@ -88,6 +88,7 @@ func (w *words) encode(b []byte, r *bridge.Record) []byte {
 		e.word(q.Code)
 		e.word(string(q.Status))
 		e.sent(q.Sent, r.Rows)
+		e.sent(q.Never, r.Rows)
 	}
 	e.number(uint64(len(r.Attempts)))
 	for i := range r.Attempts {
@@ -107,14 +108,14 @@ func (w *words) encode(b []byte, r *bridge.Record) []byte {
 	}
 	e.number(uint64(len(r.Holds)))
 	for i := range r.Holds {
-		h := &r.Holds[i]
-		e.number(h.Seq)
-		e.word(string(h.Kind))
-		e.b = append(e.b, h.Request[:]...)
-		e.word(string(h.Source))
-		e.text(h.Row)
-		e.text(h.Detail)
-		e.time(h.Since)
+		e.hold(&r.Holds[i])
+	}
+	e.number(uint64(len(r.Decisions)))
+	for i := range r.Decisions {
+		c := &r.Decisions[i]
+		e.hold(&c.Hold)
+		e.word(string(c.Verdict))
+		e.b = binary.LittleEndian.AppendUint64(e.b, c.Version)
 	}
 	return binary.LittleEndian.AppendUint32(e.b, checksum(r.Key, e.b[start:]))
 }
@@ -158,6 +159,7 @@ func (w *words) decode(k bridge.Key, b []byte) (*bridge.Record, error) {
 		q.Code = d.word()
 		q.Status = whoop.BusinessStatus(d.word())
 		q.Sent = d.sent(r.Rows)
+		q.Never = d.sent(r.Rows)
 	}
 	r.Attempts = list[bridge.Attempt](&d, 9)
 	for i := range r.Attempts {
@@ -175,16 +177,16 @@ func (w *words) decode(k bridge.Key, b []byte) (*bridge.Record, error) {
 		}
 		a.Prints = d.sent(r.Rows)
 	}
-	r.Holds = list[bridge.Hold](&d, 22)
+	r.Holds = list[bridge.Hold](&d, holdSize)
 	for i := range r.Holds {
-		h := &r.Holds[i]
-		h.Seq = d.number()
-		h.Kind = bridge.HoldKind(d.word())
-		d.bytes(h.Request[:])
-		h.Source = lims.Source(d.word())
-		h.Row = d.text()
-		h.Detail = d.text()
-		h.Since = d.time()
+		d.hold(&r.Holds[i])
+	}
+	r.Decisions = list[bridge.Decision](&d, holdSize+9)
+	for i := range r.Decisions {
+		c := &r.Decisions[i]
+		d.hold(&c.Hold)
+		c.Verdict = bridge.Verdict(d.word())
+		c.Version = d.fixed()
 	}
 	if d.bad == "" && d.at != len(body) {
 		d.bad = "something follows its end"
@@ -193,6 +195,31 @@ func (w *words) decode(k bridge.Key, b []byte) (*bridge.Record, error) {
 		return nil, damagedRecord(k, d.bad)
 	}
 	return r, nil
+}
+
+// holdSize is the least that a hold takes.
+const holdSize = 23
+
+func (e *encoder) hold(h *bridge.Hold) {
+	e.number(h.Seq)
+	e.word(string(h.Kind))
+	e.b = append(e.b, h.Request[:]...)
+	e.word(string(h.Source))
+	e.text(h.Row)
+	e.text(h.Detail)
+	e.number(h.Attempt)
+	e.time(h.Since)
+}
+
+func (d *decoder) hold(h *bridge.Hold) {
+	h.Seq = d.number()
+	h.Kind = bridge.HoldKind(d.word())
+	d.bytes(h.Request[:])
+	h.Source = lims.Source(d.word())
+	h.Row = d.text()
+	h.Detail = d.text()
+	h.Attempt = d.number()
+	h.Since = d.time()
 }
 
 // head is what the indexes are made of.
