@@ -25,6 +25,7 @@ type Comparison struct {
 	Corrections  Tally // of them in corrected and amended reports
 	Holds        Tally // matters that a person must be told of
 	HoldsByKind  map[string]Tally
+	LedgerHolds  int // by which they are told; several may be about one matter
 	// Requisitions and Requests are the lab's whole day.
 	Requisitions, Requests int
 }
@@ -88,7 +89,7 @@ func (c Comparison) Count(kinds ...DifferenceKind) int {
 // Compare compares the lab's truth with what the API accepted and with what the bridge holds, or
 // held for a while: that must have had a reason too.
 func Compare(t limstest.Truth, got []sandbox.Accepted, counts sandbox.Counts, held, passing []Held) Comparison {
-	c := comparer{Comparison: Comparison{HoldsByKind: map[string]Tally{}, Requisitions: len(t.Requisitions)}}
+	c := comparer{Comparison: Comparison{HoldsByKind: map[string]Tally{}, Requisitions: len(t.Requisitions), LedgerHolds: len(held)}}
 	accepted := map[uuid.UUID]sandbox.Accepted{}
 	for _, a := range got {
 		accepted[a.ID] = a

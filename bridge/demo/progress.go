@@ -19,9 +19,10 @@ type progress struct {
 	lines int       // of the block that stands there
 	next  time.Time // of the next plain line
 
-	calls int // when rate was taken last
-	since time.Time
-	rate  float64 // calls a second
+	calls   int // when rate was taken last
+	since   time.Time
+	rate    float64 // calls a second
+	fastest float64
 }
 
 func newProgress(o Options) *progress {
@@ -37,7 +38,7 @@ func newProgress(o Options) *progress {
 func (p *progress) show(g glimpse, now time.Time) {
 	if elapsed := now.Sub(p.since); elapsed >= time.Second {
 		p.rate = float64(g.calls-p.calls) / elapsed.Seconds()
-		p.calls, p.since = g.calls, now
+		p.calls, p.since, p.fastest = g.calls, now, max(p.fastest, p.rate)
 	}
 	if p.width > 0 {
 		p.redraw(g, now)
@@ -60,18 +61,18 @@ func percent(g glimpse) int {
 
 // redraw writes the block over itself.
 func (p *progress) redraw(g glimpse, now time.Time) {
-	const length = 36
+	const length = 30
 	done := length * percent(g) / 100
 	doing := "the lab's day"
 	if g.taken == g.steps {
-		doing = "the day is over; the rest arrives"
+		doing = "the day is over, the rest arrives"
 	}
 	block := []string{
 		fmt.Sprintf("  lab     %s%s %3d %%  %4.1f s  %s", strings.Repeat("█", done), strings.Repeat("░", length-done), percent(g), now.Sub(p.began).Seconds(), doing),
 		fmt.Sprintf("  WHOOP   %s orders · %s statuses · %s reports", number(g.orders), number(g.statuses), number(g.reports)),
-		fmt.Sprintf("          %s observations, corrections among the reports: %s", number(g.observations), number(g.corrections)),
-		fmt.Sprintf("  held    %s for a person to look at", number(len(g.journal.open))),
-		fmt.Sprintf("  pace    %s calls a second", number(int(p.rate))),
+		fmt.Sprintf("          %s observations · %s corrections", number(g.observations), number(g.corrections)),
+		fmt.Sprintf("  held    %s, for a person to look at", number(len(g.journal.open))),
+		fmt.Sprintf("  calls   %s · %s a second · %s at the fastest", number(g.calls), number(int(p.rate)), number(int(p.fastest))),
 	}
 	var b strings.Builder
 	if p.lines > 0 {

@@ -57,7 +57,7 @@ func summarize(o Options, s *stage, c Comparison, took time.Duration) {
 		{"tests at their status", c.Statuses, fmt.Sprintf("of %s", number(c.Requests))},
 		{"observations, every version", c.Observations, "byte for byte"},
 		{"  of them corrected or withdrawn", c.Corrections, ""},
-		{"matters held for a person", c.Holds, "told in the ledger"},
+		{"matters held for a person", c.Holds, fmt.Sprintf("in %s holds of the ledger", number(c.LedgerHolds))},
 	} {
 		fmt.Fprintf(w, "  %-38s %9s  %9s  %s  %s\n", r.name, number(r.tally.Expected), number(r.tally.Right), tick(r.tally), r.note)
 	}
@@ -84,6 +84,9 @@ func summarize(o Options, s *stage, c Comparison, took time.Duration) {
 	verdict := "It adds up: everything arrived once, as the lab wrote it, and what did not go is held."
 	if len(c.Differences) > 0 {
 		verdict = "IT DOES NOT ADD UP."
+		if o.Keep == "" {
+			verdict += fmt.Sprintf(" To look into it: limsbridge demo --seed %d --orders %d --for %s --keep DIR", o.Seed, o.Orders, o.For)
+		}
 	}
 	fmt.Fprintf(w, "\n  %s  (%.1f s)\n", verdict, took.Seconds())
 }
@@ -133,5 +136,6 @@ func kept(w io.Writer, s *stage) {
     state/journal     every intent, outcome and hold, line by line
     lims.db           the lab's database, with the views whoop_orders and whoop_results
   To look around:  limsbridge preview --config %s
+  It shows what is held, and what only start_from keeps back. The simulated API is gone.
 `, s.folder, s.config)
 }
