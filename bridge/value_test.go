@@ -94,6 +94,13 @@ func TestUnit(t *testing.T) {
 		{"furlong", "mg/dL", "mg/dL", false},
 		{"Mg/dL", "mg/dL", "mg/dL", false}, // not in the table: held
 		{" mg/dl ", "mg/dL", "mg/dL", true},
+		{"mg/l", "mg/L", "mg/L", true}, // this and the next: OpenELIS's own spellings
+		{"UI/L", "[iU]/L", "[iU]/L", true},
+		{"mille/mm3", "10*3/uL", "10*3/uL", true},
+		{"million/mm3", "10*6/uL", "10*6/uL", true},
+		{"Cell/\u00b5l", "/uL", "/uL", true},
+		{"copies/ml", "{copies}/mL", "{copies}/mL", true},
+		{"UI/L", "[iU]/mL", "[iU]/mL", false},
 	} {
 		leaves, same := Unit(tt.row, tt.configured)
 		if leaves != tt.leaves || same != tt.same {
