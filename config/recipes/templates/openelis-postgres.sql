@@ -1,10 +1,13 @@
 -- limsbridge on OpenELIS Global (PostgreSQL): what the DBA is asked to run.
 --
---   psql -d clinlims -f create-views.sql      as the owner of the schema clinlims
+--   psql -U postgres -d clinlims -f create-views.sql
 --
--- It makes a schema of its own with two views, and a login that may read these two views and
--- nothing else. Nothing of OpenELIS is changed. It may be run again. To undo all of it:
+-- as a superuser, since it makes a login. It makes a schema of its own with two views, and that
+-- login may read these two views and nothing else. Nothing of OpenELIS is changed. To undo it:
 --   DROP SCHEMA whoop CASCADE; DROP ROLE limsbridge_ro;
+--
+-- Before an upgrade of OpenELIS:  DROP SCHEMA whoop CASCADE;  and run this file again after it.
+-- PostgreSQL lets nobody change the type of a column that a view reads; the bridge waits meanwhile.
 --
 -- Three places are marked CHECK.
 
@@ -20,9 +23,10 @@ SELECT
     GREATEST(a.lastupdated, si.lastupdated, s.lastupdated) AS changed_at,
     -- CHECK 1: where WHOOP's requisition id is kept. An electronic order has it as its external
     -- id; where orders are typed in, it is the sample's referring id.
-    COALESCE(eo.external_id, s.referring_id)          AS requisition_id,
-    -- CHECK 2: the code of the test. The local code is short and unique in most installations.
-    COALESCE(NULLIF(btrim(t.local_code), ''), t.description) AS order_code,
+    btrim(COALESCE(eo.external_id, s.referring_id))   AS requisition_id,
+    -- CHECK 2: the code of the test: its local code, or its description where another test has the
+    -- same local code (OpenELIS keeps only the description unique).
+    t.code                                            AS order_code,
     -- By name, since the ids differ between installations. What happened to the sample counts
     -- before what happened to the test.
     CASE WHEN sis.name IN ('SampleCanceled', 'Sample Rejected') THEN sis.name ELSE ans.name END AS status,
@@ -36,17 +40,20 @@ SELECT
 FROM clinlims.analysis a
 JOIN clinlims.sample_item si             ON si.id = a.sampitem_id
 JOIN clinlims.sample s                   ON s.id = si.samp_id
-JOIN clinlims.test t                     ON t.id = a.test_id
+JOIN (SELECT id, uom_id, CASE WHEN btrim(local_code) <> '' AND count(*) OVER (PARTITION BY btrim(local_code)) = 1
+                              THEN btrim(local_code) ELSE description END AS code
+        FROM clinlims.test) t            ON t.id = a.test_id
 LEFT JOIN clinlims.electronic_order eo   ON eo.id = s.clinical_order_id
 LEFT JOIN clinlims.status_of_sample ans  ON ans.id = a.status_id
 LEFT JOIN clinlims.status_of_sample sis  ON sis.id = si.status_id
--- CHECK 3: which orders are WHOOP's. An id of this form is WHOOP's, unless other partners of the
--- lab send orders with such ids too; then add the organization that orders for WHOOP:
---   AND EXISTS (SELECT 1 FROM clinlims.sample_requester sr
+-- CHECK 3: which orders are WHOOP's: here, those with an id of this form. Where ids are typed in, or
+-- other partners of the lab order with such ids too, take the organization that orders for WHOOP
+-- instead of the form (then an id with a typing error is held, and not passed over):
+--   WHERE EXISTS (SELECT 1 FROM clinlims.sample_requester sr
 --                 JOIN clinlims.requester_type rt ON rt.id = sr.requester_type_id AND rt.requester_type = 'organization'
 --                 JOIN clinlims.organization o ON o.id = sr.requester_id
 --                WHERE sr.sample_id = s.id AND o.name = 'WHOOP')
-WHERE COALESCE(eo.external_id, s.referring_id)
+WHERE btrim(COALESCE(eo.external_id, s.referring_id))
       ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 
 -- One row for each result of these orders. A row stays whatever its status becomes.
@@ -58,11 +65,11 @@ SELECT
             (SELECT max(m.lastupdated) FROM clinlims.result m
               WHERE m.analysis_id = r.analysis_id AND m.result_type = r.result_type)
         END)                                          AS changed_at,
-    COALESCE(eo.external_id, s.referring_id)          AS requisition_id,      -- CHECK 1, as above
-    COALESCE(NULLIF(btrim(t.local_code), ''), t.description) AS order_code,   -- CHECK 2, as above
+    btrim(COALESCE(eo.external_id, s.referring_id))   AS requisition_id,      -- CHECK 1, as above
+    t.code                                            AS order_code,          -- CHECK 2, as above
     -- A test has one result, called like the test; a quantity that belongs to a chosen word
     -- (it has a parent) is called so.
-    COALESCE(NULLIF(btrim(t.local_code), ''), t.description)
+    t.code
         || CASE WHEN r.parent_id IS NULL THEN '' ELSE ' quantity' END AS result_code,
     -- Numbers, titres and text as they were entered (not cut or filled up to the digits that a
     -- printed report shows). For a choice the value is an id: its words, one or several.
@@ -84,12 +91,14 @@ FROM clinlims.result r
 JOIN clinlims.analysis a                 ON a.id = r.analysis_id
 JOIN clinlims.sample_item si             ON si.id = a.sampitem_id
 JOIN clinlims.sample s                   ON s.id = si.samp_id
-JOIN clinlims.test t                     ON t.id = a.test_id
+JOIN (SELECT id, uom_id, CASE WHEN btrim(local_code) <> '' AND count(*) OVER (PARTITION BY btrim(local_code)) = 1
+                              THEN btrim(local_code) ELSE description END AS code
+        FROM clinlims.test) t            ON t.id = a.test_id
 LEFT JOIN clinlims.unit_of_measure u     ON u.id = t.uom_id
 LEFT JOIN clinlims.electronic_order eo   ON eo.id = s.clinical_order_id
 LEFT JOIN clinlims.status_of_sample ans  ON ans.id = a.status_id
 LEFT JOIN clinlims.status_of_sample sis  ON sis.id = si.status_id
-WHERE COALESCE(eo.external_id, s.referring_id)                                -- CHECK 3, as above
+WHERE btrim(COALESCE(eo.external_id, s.referring_id))                         -- CHECK 3, as above
       ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
   -- Several choices of one result are several rows in OpenELIS and one here.
   AND NOT (r.result_type IN ('M', 'C') AND EXISTS (
@@ -112,3 +121,11 @@ COMMIT;
 
 -- Then give it a password, which psql asks for and does not show:
 --   \password limsbridge_ro
+--
+-- For whoever fills in limsbridge.yaml: the words that results of a choice may have. Those that are
+-- no word of every laboratory (such as NEGATIVE) belong into the "words" of their result there.
+--   SELECT o.order_code, string_agg(DISTINCT d.dict_entry, ' | ')
+--     FROM whoop.orders o JOIN clinlims.analysis a ON a.id = o.row_id
+--     JOIN clinlims.test_result tr ON tr.test_id = a.test_id AND tr.tst_rslt_type IN ('D', 'M', 'C')
+--     JOIN clinlims.dictionary d ON d.id::text = tr.value
+--    GROUP BY o.order_code;
