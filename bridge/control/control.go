@@ -82,7 +82,7 @@ func Serve(ctx context.Context, state string, do func(context.Context, Act) erro
 	case err = <-done:
 	case <-ctx.Done():
 		err = s.Close()
-		<-done
+		_ = <-done // it was closed just now
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
