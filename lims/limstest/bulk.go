@@ -33,7 +33,7 @@ func fill(ctx context.Context, db *sql.DB, n int, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("limstest: begin: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing, before it there is an error already
+	defer tx.Rollback() // after Commit it does nothing, before it there is an error already
 	const chunk = 50
 	for from := 0; from < n; from += chunk {
 		stamp := at.Add(-time.Minute + time.Duration(int64(time.Minute)*int64(from)/int64(n))).UTC().Format(stampLayout)

@@ -18,7 +18,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	now := time.Date(2026, 11, 22, 13, 5, 7, 0, time.UTC)
 	lab, err := limstest.New(filepath.Join(dir, "lims.db"), limstest.Options{
 		Orders: 2, Kinds: []limstest.Kind{limstest.Corrected}, Now: func() time.Time { return now },
