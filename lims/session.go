@@ -215,7 +215,7 @@ func once[T any](ctx context.Context, db *sql.DB, st statement, read func(*sql.R
 	if err != nil {
 		return v, err
 	}
-	rows, err := conn.QueryContext(ctx, st.text, st.args...)
+	rows, err := conn.QueryContext(ctx, st.text, st.args...) //nolint:rowserrcheck // read returns rows.Err
 	if err == nil {
 		v, err = read(rows)
 		err = cmp.Or(err, rows.Close())
