@@ -112,7 +112,7 @@ func (s *source) single(file *ast.File) (ast.Node, Problems) {
 		}
 		if root != nil {
 			at := start(doc.Body)
-			return root, Problems{s.problem(at.line, at.column, 1, "", "a second document begins here, after ---; only one is read",
+			return root, Problems{s.problem(at.line, at.column, "", "a second document begins here, after ---; only one is read",
 				"remove the line --- and what follows it, or merge it into the first")}
 		}
 		root = doc.Body
@@ -159,7 +159,7 @@ func (s *source) syntax(at place, message string) Problem {
 		what += ": " + cleaned(message)
 		instead = "begin all settings of one section in the same column, with spaces, and put odd characters in single quotes"
 	}
-	return s.problem(at.line, at.column, 1, "", what, instead)
+	return s.problem(at.line, at.column, "", what, instead)
 }
 
 var quotedPart = regexp.MustCompile(`(?s)["'].{2,}["']|:.*`)

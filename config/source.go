@@ -45,9 +45,9 @@ func (s *source) hide(line, column, width, lines int) {
 	}
 }
 
-// problem makes a problem that shows its line with a mark of that width.
-func (s *source) problem(line, column, width int, path, what, instead string) Problem {
-	p := Problem{File: s.name, Line: line, Column: column, Path: path, What: what, Instead: instead, width: width}
+// problem makes a problem that shows its line with a mark of one character.
+func (s *source) problem(line, column int, path, what, instead string) Problem {
+	p := Problem{File: s.name, Line: line, Column: column, Path: path, What: what, Instead: instead, width: 1}
 	p.show(s)
 	return p
 }
