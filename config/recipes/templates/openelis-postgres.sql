@@ -19,8 +19,9 @@ CREATE SCHEMA IF NOT EXISTS whoop;
 CREATE OR REPLACE VIEW whoop.orders AS
 SELECT
     a.id                                              AS row_id,
-    -- A release may touch only one of the three; GREATEST leaves out NULL.
-    GREATEST(a.lastupdated, si.lastupdated, s.lastupdated) AS changed_at,
+    -- A release may touch only one of the first three, the mending of a birth date only the patient;
+    -- GREATEST leaves out NULL.
+    GREATEST(a.lastupdated, si.lastupdated, s.lastupdated, sh.lastupdated, p.lastupdated) AS changed_at,
     -- CHECK 1: where WHOOP's requisition id is kept. An electronic order has it as its external
     -- id; where orders are typed in, it is the sample's referring id.
     btrim(COALESCE(eo.external_id, s.referring_id))   AS requisition_id,
@@ -31,12 +32,7 @@ SELECT
     -- before what happened to the test.
     CASE WHEN sis.name IN ('SampleCanceled', 'Sample Rejected') THEN sis.name ELSE ans.name END AS status,
     -- Compared with WHOOP's in memory, never kept. Remove this column if it may not be read.
-    (SELECT p.birth_date::date
-       FROM clinlims.sample_human sh
-       JOIN clinlims.patient p ON p.id = sh.patient_id
-      WHERE sh.samp_id = s.id
-      ORDER BY sh.id
-      LIMIT 1)                                        AS birth_date
+    p.birth_date::date                                AS birth_date
 FROM clinlims.analysis a
 JOIN clinlims.sample_item si             ON si.id = a.sampitem_id
 JOIN clinlims.sample s                   ON s.id = si.samp_id
@@ -46,6 +42,8 @@ JOIN (SELECT id, uom_id, CASE WHEN btrim(local_code) <> '' AND count(*) OVER (PA
 LEFT JOIN clinlims.electronic_order eo   ON eo.id = s.clinical_order_id
 LEFT JOIN clinlims.status_of_sample ans  ON ans.id = a.status_id
 LEFT JOIN clinlims.status_of_sample sis  ON sis.id = si.status_id
+LEFT JOIN clinlims.sample_human sh       ON sh.samp_id = s.id      -- at most one for each sample
+LEFT JOIN clinlims.patient p             ON p.id = sh.patient_id
 -- CHECK 3: which orders are WHOOP's: here, those with an id of this form. Where ids are typed in, or
 -- other partners of the lab order with such ids too, take the organization that orders for WHOOP
 -- instead of the form (then an id with a typing error is held, and not passed over):
