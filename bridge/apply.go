@@ -58,7 +58,7 @@ func (r *Record) decide(e Event) {
 	switch {
 	case e.Hold == Doubt && q != nil:
 		r.Attempts = slices.DeleteFunc(r.Attempts, func(a Attempt) bool { return a.Seq == e.Attempt })
-	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend:
+	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend && e.Status != "":
 		q.Status = e.Status // what WHOOP shows is taken over
 	}
 	if q != nil {
@@ -71,8 +71,8 @@ func (r *Record) decide(e Event) {
 			}
 		}
 	}
+	r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.same(e.hold()) })
 	if e.Version != 0 {
-		r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.same(e.hold()) })
 		r.Decisions = append(r.Decisions, Decision{Hold: e.hold(), Verdict: e.Verdict, Version: e.Version})
 	}
 }

@@ -34,6 +34,7 @@ type Bridge struct {
 	lastPass time.Time
 	hourly   time.Time
 	foreign  int           // calls of somebody else that a person has been told of
+	decided  []Key         // records that a person decided something of since the last pass
 	acts     chan struct{} // a person acted; wakes the loop
 
 	reconsider atomic.Bool // a person let something go on; the next pass begins with it
@@ -96,15 +97,46 @@ func (b *Bridge) Act(ctx context.Context, e Event) error {
 	if e.Act != PauseAct {
 		b.reconsider.Store(true)
 	}
+	b.wakeLoop()
+	return nil
+}
+
+// Resolve records what a person decided of holds. It holds at once; the next pass, which it wakes
+// the loop for, looks at those records anew and plans them.
+func (b *Bridge) Resolve(ctx context.Context, s Resolution, at time.Time) error {
+	keys, err := resolve(ctx, b.ledger, s, at)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	for _, k := range keys {
+		delete(b.shown, k)
+	}
+	b.decided = append(b.decided, keys...)
+	b.mu.Unlock()
+	b.wakeLoop()
+	return nil
+}
+
+// wakeLoop lets the loop make a pass at once.
+func (b *Bridge) wakeLoop() {
 	select {
 	case b.acts <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
-// reconsidered lets everything that waits or is held be planned again, if a person acted so.
+// reconsidered wakes what a person decided, and lets everything that waits or is held be planned again, if a person acted so.
 func (b *Bridge) reconsidered(ctx context.Context, at time.Time) error {
+	b.mu.Lock()
+	decided := b.decided
+	b.decided = nil
+	b.mu.Unlock()
+	for _, k := range decided {
+		if err := b.wake(k, at); err != nil {
+			return err
+		}
+	}
 	if !b.reconsider.Swap(false) {
 		return nil
 	}

@@ -77,10 +77,14 @@ func (p *planner) gather(rows []lims.Row) map[uuid.UUID]*facts {
 		h.Source, h.Row = row.Source, row.ID
 		if f != nil {
 			h.Request = f.request.ID
+		}
+		if p.hold(*h) != "" {
+			continue // a person dismissed this version of the row
+		}
+		if f != nil {
 			f.blocked = f.blocked || row.Source == lims.Orders
 			f.heldResults = true
 		}
-		p.hold(*h)
 	}
 	return all
 }

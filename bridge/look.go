@@ -90,7 +90,7 @@ func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Setti
 		f.events = append(f.events, unhold(r.Key, h, at))
 	}
 	for _, q := range shown {
-		if detail, ok := elsewhere[q.ID]; ok {
+		if detail, ok := elsewhere[q.ID]; ok && !r.closed(q.ID) {
 			f.events = append(f.events, Event{At: at, Kind: HoldEvent, Key: &r.Key, Hold: Elsewhere, Requests: []uuid.UUID{q.ID}, Detail: detail})
 		}
 	}

@@ -19,6 +19,7 @@ const (
 	withdrawn                            // sent, and withdrawn: a correction too
 	unmeasurable                         // will not come
 	held                                 // a hold or a doubt stands in the way
+	dismissed                            // a person decided that this version is never sent; counts as in
 )
 
 // observed is one observation of a service request, decided.
@@ -48,8 +49,11 @@ func (p *planner) observations(f *facts) []observed {
 	for _, s := range f.request.Sent {
 		if !seen[s.Code] {
 			// The mapping no longer knows what was sent: never withdrawn by itself.
-			p.hold(Hold{Kind: Gone, Request: f.request.ID, Detail: s.Code})
-			out = append(out, observed{code: s.Code, state: held})
+			o := observed{code: s.Code, state: held}
+			if p.hold(Hold{Kind: Gone, Request: f.request.ID, Detail: s.Code}) != "" {
+				o.state = dismissed
+			}
+			out = append(out, o)
 		}
 	}
 	return out
@@ -62,8 +66,14 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 		if row != "" {
 			h.Source, h.Row = "results", row
 		}
-		p.hold(h)
 		o.state = held
+		switch p.hold(h) {
+		case "":
+		case SendAgain:
+			o.state = changed
+		default:
+			o.state = dismissed
+		}
 		return o
 	}
 	var sent *Sent
@@ -75,6 +85,11 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 	row, two := pick(f.results[rule.Code], sent)
 	if two != "" {
 		return hold(TwoRows, two)
+	}
+	if row != nil && row.old && p.Record.verdict(beforeStart(f, row)) == SendAgain {
+		again := *row
+		again.old = false
+		row = &again
 	}
 	if row != nil && !row.old {
 		o.row, o.kind, o.text, o.unit, o.at = row.ID, row.kind, row.text, row.unit, *row
@@ -91,17 +106,23 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 		o.state = held
 		return o
 	}
+	if row != nil && row.word == Released && slices.ContainsFunc(f.request.Never, func(s Sent) bool { return s.Print == o.print }) {
+		o.state = dismissed
+		return o
+	}
 	if sent == nil {
-		return unsent(o, row)
+		return p.unsent(f, o, row)
 	}
 	return p.sentBefore(f, o, row, sent, hold)
 }
 
 // unsent decides an observation that never went out.
-func unsent(o observed, row *resultFact) observed {
+func (p *planner) unsent(f *facts, o observed, row *resultFact) observed {
 	switch {
 	case row == nil:
 		o.state = missing
+	case row.old && p.Record.verdict(beforeStart(f, row)) != "":
+		o.state = dismissed
 	case row.old:
 		o.state = held
 		o.at = *row
@@ -129,10 +150,10 @@ func (p *planner) sentBefore(f *facts, o observed, row *resultFact, sent *Sent, 
 	case row.word == Released && o.print == sent.Print && !sent.Withdrawn:
 		o.state = settled
 	case row.word == Released:
+		o.state = changed
 		if p.Settings.HoldCorrections {
 			return hold(CorrectionHeld, row.ID)
 		}
-		o.state = changed
 	case row.word == Withdrawn && sent.Withdrawn:
 		o.state = settled
 	case row.word == Withdrawn:
@@ -142,11 +163,13 @@ func (p *planner) sentBefore(f *facts, o observed, row *resultFact, sent *Sent, 
 			}
 			o.kind, o.text = Textual, p.Settings.WithdrawnValue
 		}
+		o.print = p.Prints.Observation(f.request.ID, o.code, o.text, o.unit, true)
 		if p.Settings.HoldCorrections {
-			return hold(CorrectionHeld, row.ID)
+			if o = hold(CorrectionHeld, row.ID); o.state != changed {
+				return o
+			}
 		}
 		o.state = withdrawn
-		o.print = p.Prints.Observation(f.request.ID, o.code, o.text, o.unit, true)
 	case row.word == ResultNotMeasurable:
 		return hold(Contradiction, row.ID)
 	default: // pending again
@@ -159,6 +182,11 @@ func (p *planner) sentBefore(f *facts, o observed, row *resultFact, sent *Sent, 
 		return hold(PendingAgain, row.ID)
 	}
 	return o
+}
+
+// beforeStart is the hold of a result that was released before start_from.
+func beforeStart(f *facts, row *resultFact) Hold {
+	return Hold{Kind: BeforeStart, Request: f.request.ID, Source: row.Source, Row: row.ID}
 }
 
 // doubtful finds the observation in the reports in doubt; missing: in none of them. It is never

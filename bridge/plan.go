@@ -44,6 +44,14 @@ type Plan struct {
 	Due time.Time
 	// Notes are facts that a person should hear of once: codes of alerts, no values.
 	Notes []Note
+	// Received are observations that WHOOP has by the word of a person: they count as sent.
+	Received []Received
+}
+
+// Received is what a person said that WHOOP has of one service request.
+type Received struct {
+	Decision
+	Prints []Sent
 }
 
 // Note is something worth an alert that holds nothing up.
@@ -79,10 +87,15 @@ func Decide(in Input) Plan {
 	return p.plan
 }
 
-func (p *planner) hold(h Hold) {
+// hold notes that something is held up, unless a person decided it: then it returns the verdict.
+func (p *planner) hold(h Hold) Verdict {
+	if v := p.Record.verdict(h); v != "" {
+		return v
+	}
 	if !slices.ContainsFunc(p.plan.Holds, h.same) {
 		p.plan.Holds = append(p.plan.Holds, h)
 	}
+	return ""
 }
 
 // later asks for another plan at that time.
@@ -122,6 +135,9 @@ func (p *planner) record() {
 		} else {
 			p.look(whoop.Progress)
 		}
+		return
+	}
+	if p.Record.dismissed(NotFound, uuid.Nil) {
 		return
 	}
 	if len(p.Record.Requests) == 0 || lasting {
@@ -207,8 +223,9 @@ func (p *planner) otherPatient() bool {
 	differs := false
 	for _, r := range p.Rows {
 		if r.Source == lims.Orders && r.BirthDate != "" && r.BirthDate != p.Shown.BirthDate {
-			p.hold(Hold{Kind: OtherPatient, Source: r.Source, Row: r.ID})
-			differs = true
+			// A person may have found out that it is the same patient with a mistyped date.
+			v := p.hold(Hold{Kind: OtherPatient, Source: r.Source, Row: r.ID})
+			differs = differs || v != SendAgain
 		}
 	}
 	return differs

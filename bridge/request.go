@@ -23,23 +23,28 @@ func (p *planner) request(f *facts) []Action {
 		return nil
 	case f.blocked || p.refused(f):
 		return nil
-	case len(f.orders) == 0:
-		if releases && p.rested(f.changed.Add(p.Settings.Settle)) {
-			p.hold(Hold{Kind: NoOrder, Request: q.ID})
-		}
+	case p.Record.closed(q.ID):
 		return nil
-	}
-	if issue, row, ok := f.issue(); issue != "" || !ok {
-		if !ok || releases || p.reported(f) {
-			p.hold(Hold{Kind: Contradiction, Request: q.ID, Source: lims.Orders, Row: row.ID})
+	case len(f.orders) == 0:
+		if !releases || !p.rested(f.changed.Add(p.Settings.Settle)) || p.hold(Hold{Kind: NoOrder, Request: q.ID}) != SendAgain {
 			return nil
 		}
-		return p.issue(f, issue)
+	}
+	if issue, row, ok := f.issue(); issue != "" || !ok {
+		if ok && !releases && !p.reported(f) {
+			return p.issue(f, issue)
+		}
+		if p.hold(Hold{Kind: Contradiction, Request: q.ID, Source: lims.Orders, Row: row.ID}) != SendAgain {
+			return nil
+		}
+	}
+	if unsent, corrections = p.received(f, unsent, corrections); len(unsent)+len(corrections) == 0 && releases {
+		return nil // they are planned again once they count as sent
 	}
 
 	for _, o := range of(obs, held) {
 		if o.at.old && releases {
-			p.hold(Hold{Kind: BeforeStart, Request: q.ID, Source: lims.Results, Row: o.at.ID})
+			p.hold(beforeStart(f, &o.at))
 		}
 	}
 	obs = f.orderUnmeasurable(obs)
@@ -63,9 +68,12 @@ func (p *planner) rested(ready time.Time) bool {
 // refused reports whether WHOOP refused a call for this request and no row of it changed since:
 // the same call would be refused again.
 func (p *planner) refused(f *facts) bool {
-	found := false
+	found := p.Record.dismissed(Refused, f.request.ID)
 	for _, h := range p.Record.Holds {
 		if h.Kind != Refused || h.Request != f.request.ID {
+			continue
+		}
+		if p.Record.verdict(Hold{Kind: Refused, Request: h.Request, Detail: h.Detail}) != "" {
 			continue
 		}
 		again := f.changed.After(h.Since) ||
@@ -225,10 +233,12 @@ func (p *planner) failed(f *facts, obs []observed) []observed {
 		if o.optional {
 			continue
 		}
-		out = append(out, o)
 		if !p.Settings.ReportUnmeasurable {
-			p.hold(Hold{Kind: NotMeasurable, Request: f.request.ID, Source: o.at.Source, Row: o.at.ID, Detail: o.code})
+			if p.hold(Hold{Kind: NotMeasurable, Request: f.request.ID, Source: o.at.Source, Row: o.at.ID, Detail: o.code}) != "" {
+				continue // the lab gives it up: it counts as in
+			}
 		}
+		out = append(out, o)
 	}
 	return out
 }

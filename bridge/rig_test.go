@@ -118,7 +118,7 @@ func (r *rig) exec(query string, args ...any) {
 // those of its service requests.
 func (r *rig) ordered(tests ...string) (uuid.UUID, []uuid.UUID) {
 	r.t.Helper()
-	q := sandbox.Requisition{ID: uuid.New()}
+	q := sandbox.Requisition{ID: uuid.New(), Patient: sandbox.Patient{BirthDate: "1980-01-02"}}
 	for _, test := range tests {
 		q.ServiceRequests = append(q.ServiceRequests, sandbox.Order{ID: uuid.New(), Code: test})
 	}
@@ -297,4 +297,22 @@ func (r *rig) loseLedger() {
 		r.t.Fatal(err)
 	}
 	r.open()
+}
+
+// resolve decides all holds of a kind, as a person does while the bridge runs.
+func (r *rig) resolve(k bridge.HoldKind, v bridge.Verdict) {
+	r.t.Helper()
+	held, err := bridge.Holds(r.ledger)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s := bridge.Resolution{Verdict: v, By: "A. Lab", Why: "a test"}
+	for _, h := range held {
+		if h.Kind == k {
+			s.IDs = append(s.IDs, h.ID)
+		}
+	}
+	if err := r.bridge.Resolve(r.t.Context(), s, time.Now()); err != nil {
+		r.t.Fatal(err)
+	}
 }

@@ -62,6 +62,15 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 			Mapping: b.mapping, Settings: &b.settings, Prints: b.prints,
 		})
 		t.holds(r, plan)
+		for _, rc := range plan.Received {
+			t.pending = append(t.pending, rc.event(t.key, time.Now()))
+		}
+		if len(plan.Received) > 0 {
+			if err := t.commit(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		again, err := t.execute(ctx, plan)
 		if err != nil {
 			return err
@@ -266,13 +275,25 @@ func (t *turn) noLook(ctx context.Context, answer whoop.Answer, begun, at time.T
 		t.eff.answered()
 		t.shownAt = &Shown{At: begun, Now: true}
 		t.remember(t.key, *t.shownAt)
-		t.pending = append(t.pending, Event{At: at, Kind: HoldEvent, Key: &t.key, Hold: NotFound, Detail: strconv.Itoa(answer.Code)})
-		t.sum.add(func(s *Summary) { s.HoldsBegun++ })
-		t.log.Warn("held", "reason", string(NotFound), "record", t.key.String(), "code", answer.Code)
-		return true, t.commit(ctx)
+		return true, t.notFound(ctx, answer, at)
 	}
 	t.outcome(answer)
 	return false, t.commit(ctx, t.forbidden(answer, at)...)
+}
+
+// notFound holds a requisition that WHOOP does not know, once.
+func (t *turn) notFound(ctx context.Context, answer whoop.Answer, at time.Time) error {
+	r, _, err := t.ledger.Load(t.key)
+	if err != nil {
+		return err
+	}
+	h := Hold{Kind: NotFound, Detail: strconv.Itoa(answer.Code)}
+	if slices.ContainsFunc(r.Holds, h.same) {
+		return t.commit(ctx)
+	}
+	t.sum.add(func(s *Summary) { s.HoldsBegun++ })
+	t.log.Warn("held", "reason", string(NotFound), "record", t.key.String(), "code", answer.Code)
+	return t.commit(ctx, Event{At: at, Kind: HoldEvent, Key: &t.key, Hold: h.Kind, Detail: h.Detail})
 }
 
 // submit makes one call that changes something at WHOOP. The intent is the last step before the

@@ -7,6 +7,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"limsbridge/bridge"
 )
 
 // Act is what a person asks of the running bridge.
@@ -34,6 +37,13 @@ type Act struct {
 	User string `json:"user,omitempty"`
 }
 
+// Bridge is what the socket speaks for: the running bridge.
+type Bridge struct {
+	Act     func(context.Context, Act) error
+	Resolve func(context.Context, bridge.Resolution) error
+	Holds   func() ([]bridge.Held, error)
+}
+
 // ErrNotRunning says that nobody listens on the socket.
 var ErrNotRunning = errors.New("limsbridge is not running here")
 
@@ -42,8 +52,8 @@ const socketName = "control.sock"
 // timeout bounds one question and its answer; acts wait for the disk, not for WHOOP.
 const timeout = 10 * time.Second
 
-// Serve answers on the socket in the state folder until ctx ends. do is called for each act.
-func Serve(ctx context.Context, state string, do func(context.Context, Act) error) error {
+// Serve answers on the socket in the state folder until ctx ends.
+func Serve(ctx context.Context, state string, b Bridge) error {
 	path := filepath.Join(state, socketName)
 	// A socket file that a killed process left behind is in the way. Only the holder of the
 	// ledger's lock gets here, so it belongs to nobody.
@@ -59,21 +69,28 @@ func Serve(ctx context.Context, state string, do func(context.Context, Act) erro
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /act", func(w http.ResponseWriter, r *http.Request) {
-		var a Act
-		d := json.NewDecoder(io.LimitReader(r.Body, 1<<16))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&a); err != nil {
-			http.Error(w, "not an act", http.StatusBadRequest)
-			return
+		answer(w, r, func(a Act) error {
+			a.User = cmp.Or(peer(r.Context()), a.User)
+			return b.Act(r.Context(), a)
+		})
+	})
+	mux.HandleFunc("POST /resolve", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, func(s bridge.Resolution) error {
+			s.User = cmp.Or(peer(r.Context()), s.User)
+			return b.Resolve(r.Context(), s)
+		})
+	})
+	mux.HandleFunc("GET /holds", func(w http.ResponseWriter, _ *http.Request) {
+		holds, err := b.Holds()
+		var text []byte
+		if err == nil {
+			text, err = json.Marshal(holds)
 		}
-		if user := peer(r.Context()); user != "" {
-			a.User = user
-		}
-		if err := do(r.Context(), a); err != nil {
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusConflict)
 			return
 		}
-		w.WriteHeader(http.StatusNoContent)
+		_, _ = w.Write(text)
 	})
 	s := &http.Server{Handler: mux, ReadTimeout: timeout, ConnContext: withPeer}
 	done := make(chan error, 1)
@@ -90,9 +107,40 @@ func Serve(ctx context.Context, state string, do func(context.Context, Act) erro
 	return err
 }
 
-// Do asks the running bridge to do a. It returns ErrNotRunning where nobody listens; any other
-// error is the bridge's own.
+// answer decodes what is asked, does it, and answers with what came of it.
+func answer[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
+	var asked T
+	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&asked); err != nil {
+		http.Error(w, "that is nothing that can be asked", http.StatusBadRequest)
+		return
+	}
+	if err := do(asked); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Do asks the running bridge to do a. Like all calls here it returns ErrNotRunning where nobody
+// listens; any other error is the bridge's own.
 func Do(ctx context.Context, state string, a Act) error {
+	return ask(ctx, state, http.MethodPost, "/act", a, nil)
+}
+
+// Resolve asks the running bridge to record a decision.
+func Resolve(ctx context.Context, state string, s bridge.Resolution) error {
+	return ask(ctx, state, http.MethodPost, "/resolve", s, nil)
+}
+
+// Holds asks the running bridge for what is held.
+func Holds(ctx context.Context, state string) (holds []bridge.Held, err error) {
+	err = ask(ctx, state, http.MethodGet, "/holds", nil, &holds)
+	return holds, err
+}
+
+func ask(ctx context.Context, state, method, what string, body, result any) error {
 	path := filepath.Join(state, socketName)
 	c := &http.Client{Timeout: timeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -100,11 +148,11 @@ func Do(ctx context.Context, state string, a Act) error {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		},
 	}}
-	body, err := json.Marshal(a)
+	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://limsbridge/act", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://limsbridge"+what, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -118,11 +166,14 @@ func Do(ctx context.Context, state string, a Act) error {
 		return fmt.Errorf("asking the running limsbridge: %w", err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusNoContent {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
-		return errors.New(string(bytes.TrimSpace(text)))
+	switch resp.StatusCode {
+	case http.StatusNoContent:
+		return nil
+	case http.StatusOK:
+		return json.NewDecoder(resp.Body).Decode(result)
 	}
-	return nil
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
+	return errors.New(string(bytes.TrimSpace(said)))
 }
 
 type peerKey struct{}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"limsbridge/bridge"
 	"limsbridge/bridge/control"
 )
 
@@ -24,14 +25,21 @@ func TestActs(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	acts := make(chan control.Act, 1)
+	resolved := make(chan bridge.Resolution, 1)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- control.Serve(ctx, state, func(_ context.Context, a control.Act) error {
-			if a.By == "" {
-				return errors.New("who asks?")
-			}
-			acts <- a
-			return nil
+		ended <- control.Serve(ctx, state, control.Bridge{
+			Act: func(_ context.Context, a control.Act) error {
+				if a.By == "" {
+					return errors.New("who asks?")
+				}
+				acts <- a
+				return nil
+			},
+			Resolve: func(_ context.Context, s bridge.Resolution) error { resolved <- s; return nil },
+			Holds: func() ([]bridge.Held, error) {
+				return []bridge.Held{{ID: 7, Kind: bridge.Doubt, Key: bridge.Key{Kind: bridge.RequisitionKey}}}, nil
+			},
 		})
 	}()
 	ask := control.Act{Act: "pause", Tests: []string{"CBC"}, By: "A. Lab", Why: "reagent recall", User: "somebody"}
@@ -58,6 +66,14 @@ func TestActs(t *testing.T) {
 	}
 	if err := control.Do(t.Context(), state, control.Act{Act: "pause"}); err == nil || err.Error() != "who asks?" {
 		t.Errorf("the bridge's own word is lost: %v", err)
+	}
+	if holds, err := control.Holds(t.Context(), state); err != nil || len(holds) != 1 || holds[0].ID != 7 {
+		t.Errorf("holds: %v %v", holds, err)
+	}
+	if err := control.Resolve(t.Context(), state, bridge.Resolution{IDs: []uint64{7}, Verdict: bridge.WasReceived}); err != nil {
+		t.Error(err)
+	} else if s := <-resolved; s.IDs[0] != 7 || s.Verdict != bridge.WasReceived || s.User == "" && runtime.GOOS == "linux" {
+		t.Errorf("resolved %+v", s)
 	}
 	stop()
 	if err := <-ended; err != nil {

@@ -67,9 +67,13 @@ A brake is released by its name and by count, for an hour.`,
 func who(c *cobra.Command, act *control.Act) {
 	c.Flags().StringVar(&act.By, "by", "", "who decides this (goes into the journal)")
 	c.Flags().StringVar(&act.Why, "why", "", "why (goes into the journal; no values, no names of patients)")
-	for _, f := range []string{"by", "why"} {
+	require(c, "by", "why")
+}
+
+func require(c *cobra.Command, flags ...string) {
+	for _, f := range flags {
 		if err := c.MarkFlagRequired(f); err != nil {
-			panic(err) // the flag was defined a line above
+			panic(err) // the flag was just defined
 		}
 	}
 }

@@ -66,8 +66,10 @@ func runOnce(ctx context.Context, cfg *config.Config, log *slog.Logger, after fu
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, stop := context.WithCancel(ctx)
 	g.Go(func() error {
-		return control.Serve(ctx, cfg.State, func(ctx context.Context, act control.Act) error {
-			return a.bridge.Act(ctx, event(act))
+		return control.Serve(ctx, cfg.State, control.Bridge{
+			Act:     func(ctx context.Context, act control.Act) error { return a.bridge.Act(ctx, event(act)) },
+			Resolve: func(ctx context.Context, s bridge.Resolution) error { return a.bridge.Resolve(ctx, s, time.Now()) },
+			Holds:   func() ([]bridge.Held, error) { return bridge.Holds(a.ledger) },
 		})
 	})
 	loop := &bridge.Loop{Bridge: a.bridge, Zone: cfg.TimeZone, After: func(sum *bridge.Summary, err error) error {
