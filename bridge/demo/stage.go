@@ -77,7 +77,7 @@ func newStage(o Options) (_ *stage, err error) {
 	if err := config.StoreSecret(s.state, secretName, s.secret); err != nil {
 		return nil, err
 	}
-	return s, os.WriteFile(s.config, configuration(s.lab.Start(), url), 0o640)
+	return s, os.WriteFile(s.config, configuration(s.lab.Start(), url), 0o600)
 }
 
 // folder returns the folder to work in.
