@@ -29,7 +29,9 @@ func (l *Ledger) Flush() error {
 	if s == nil || err != nil {
 		return err
 	}
+	point("checkpoint", nil)
 	err = guard(func() error { return l.store.Update(s.write(&l.words)) })
+	point("checkpointed", nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {

@@ -87,12 +87,14 @@ func (l *Ledger) Commit(_ context.Context, events ...bridge.Event) ([]uint64, er
 	for i := range c.events {
 		c.events[i].At = instant(c.events[i].At)
 	}
+	point("commit", c.events)
 	if !l.queue.add(c) {
 		return nil, ErrClosed
 	}
 	if err := <-c.done; err != nil {
 		return nil, err
 	}
+	point("committed", c.events)
 	seqs := make([]uint64, len(c.events))
 	for i := range c.events {
 		seqs[i] = c.events[i].Seq

@@ -180,12 +180,15 @@ func (j *journal) append(events []bridge.Event) error {
 			return err
 		}
 	}
+	point("write", events)
 	if _, err := j.file.Write(j.encoding.Bytes()); err != nil {
 		return err
 	}
+	point("written", events)
 	if err := j.file.Sync(); err != nil {
 		return err
 	}
+	point("synced", events)
 	if begun {
 		if err := j.disk.SyncFolder(j.folder); err != nil {
 			return err
