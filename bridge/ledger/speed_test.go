@@ -17,8 +17,8 @@ import (
 	"limsbridge/whoop"
 )
 
-// finished is a record as most are in the end: one panel of four observations, fully reported.
-func finished(i int) bridge.Record {
+// reported is a record as most are in the end: one panel of four observations, fully reported.
+func reported(i int) bridge.Record {
 	at := start.Add(time.Duration(i) * 137 * time.Second)
 	q := bridge.Request{ID: uuid.New(), Code: "LIPID_PANEL", Status: whoop.FullResultsReady, Final: true}
 	r := bridge.Record{Key: bridge.Key{Kind: bridge.RequisitionKey, ID: uuid.New()}, Looked: at.Add(-time.Second + 123456789)}
@@ -96,7 +96,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 // store puts n finished records into the ledger and flushes.
 func store(b *testing.B, l *Ledger, n int) (keys []bridge.Key) {
 	for i := range n {
-		r := finished(i)
+		r := reported(i)
 		l.mu.Lock()
 		l.waitForRoom()
 		l.replace(&r)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
@@ -54,13 +55,23 @@ var (
 
 // openStore opens the bbolt file; a missing one is created unless readOnly.
 func openStore(path string, readOnly bool, patience time.Duration) (db *bbolt.DB, err error) {
+	var opened *os.File
 	err = guard(func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout: patience, ReadOnly: readOnly,
 			FreelistType: bbolt.FreelistMapType, NoStatistics: true,
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := os.OpenFile(name, flag, mode)
+				opened = f
+				return f, err
+			},
 		})
 		return err
 	})
+	if err == nil && !inPlace(opened, path) {
+		// It was replaced by a compacted one while this process waited for its lock.
+		return nil, errors.Join(fmt.Errorf("%s: %w, which has just put another file there; try again", path, ErrLocked), db.Close())
+	}
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: %w: a running limsbridge, or a backup or antivirus program; stop it first, or use the commands that talk to the running limsbridge", path, ErrLocked)
@@ -70,6 +81,16 @@ func openStore(path string, readOnly bool, patience time.Duration) (db *bbolt.DB
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	return db, nil
+}
+
+// inPlace reports whether path still names this open file.
+func inPlace(f *os.File, path string) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(path)
+	return err == nil && os.SameFile(mine, there)
 }
 
 // guard turns the panics of bbolt on a damaged file, and the fault of reading behind the end of a
