@@ -13,6 +13,7 @@ func (c *Config) LIMS() lims.Options {
 		Type: db.Type, Server: db.Server, Port: db.Port, Database: db.Database,
 		Login: db.Login, User: db.User,
 		Encrypt: db.Encrypt, CAFile: db.CAFile, CertFile: db.Certificate, TLSMin: db.TLSMin,
+		ReadOnlyIntent: db.ReadOnlyIntent,
 		Orders:      lims.Query{View: db.Orders, File: db.OrdersSQL},
 		Results:     lims.Query{View: db.Results, File: db.ResultsSQL},
 		Location:    c.TimeZone,

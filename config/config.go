@@ -73,8 +73,7 @@ type Database struct {
 	Certificate string // file of the one server certificate that is accepted
 	TLSMin      string // 1.0, 1.1, 1.2, 1.3; "" is the driver's own
 
-	ReadOnlyIntent      bool
-	MultiSubnetFailover bool
+	ReadOnlyIntent bool // SQL Server: a secondary, which lags, may answer
 
 	Orders  string // a view or table; "" where OrdersSQL is set
 	Results string

@@ -34,7 +34,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, problems := Load(path)
-	if len(problems) > 0 || len(c.Warnings) > 0 {
+	if len(problems) > 0 || len(c.Warnings) != 1 || !strings.HasPrefix(c.Warnings[0], "alerts.email") {
 		t.Fatalf("%v\n%v", problems, c.Warnings)
 	}
 	sum := sha256.Sum256(b)

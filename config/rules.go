@@ -68,6 +68,7 @@ func (d *decoder) rules() {
 	}
 	d.ignored()
 	if d.c.Alerts.Email != nil {
+		d.c.Warnings = append(d.c.Warnings, "alerts.email: this version sends no mail yet; what a person must know stands in the log and in limsbridge holds")
 		d.need("alerts.email.to", "the address is missing", "write who is told when a person must decide something")
 		d.need("alerts.email.from", "the sender's address is missing", "write for example limsbridge@example.org")
 		d.need("alerts.email.server", "the mail server is missing", "write for example smtp.example.org:25")

@@ -50,7 +50,6 @@ func settings(c *Config) []setting {
 			{name: "certificate", read: file(&db.Certificate)},
 			{name: "tls_min", read: word(&db.TLSMin, "1.0", "1.1", "1.2", "1.3")},
 			{name: "read_only_intent", read: boolean(&db.ReadOnlyIntent)},
-			{name: "multi_subnet_failover", read: boolean(&db.MultiSubnetFailover)},
 			{name: "orders", read: sourceName(&db.Orders)},
 			{name: "orders_sql", read: query(&db.OrdersSQL)},
 			{name: "results", read: sourceName(&db.Results)},

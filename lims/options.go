@@ -70,6 +70,10 @@ type Options struct {
 	ServerName string // the name expected in the server's certificate; "" is the host of Server
 	TLSMin     string // lowest TLS version: "1.2" (default), "1.3", or for old servers "1.0", "1.1"
 
+	// ReadOnlyIntent lets a SQL Server availability group answer from a secondary, which lags
+	// behind by seconds or more: what is read is then older than it seems.
+	ReadOnlyIntent bool
+
 	Orders  Query
 	Results Query
 

@@ -43,7 +43,7 @@ func (sqlServer) config(o Options, password string) (msdsn.Config, error) {
 		Host: host, Instance: instance, Port: uint64(o.Port), Database: o.Database,
 		AppName: o.AppName, Workstation: o.AppName,
 		Protocols: []string{"tcp"}, ProtocolParameters: map[string]any{},
-		BrowserMessage: msdsn.BrowserAllInstances, MultiSubnetFailover: true,
+		BrowserMessage: msdsn.BrowserAllInstances, MultiSubnetFailover: true, ReadOnlyIntent: o.ReadOnlyIntent,
 		KeepAlive: 30 * time.Second, Encoding: msdsn.EncodeParameters{Timezone: time.UTC},
 		Encryption: msdsn.EncryptionRequired, HostInCertificateProvided: o.ServerName != "",
 	}
