@@ -14,10 +14,10 @@ func (c *Config) LIMS() lims.Options {
 		Login: db.Login, User: db.User,
 		Encrypt: db.Encrypt, CAFile: db.CAFile, CertFile: db.Certificate, TLSMin: db.TLSMin,
 		ReadOnlyIntent: db.ReadOnlyIntent,
-		Orders:      lims.Query{View: db.Orders, File: db.OrdersSQL},
-		Results:     lims.Query{View: db.Results, File: db.ResultsSQL},
-		Location:    c.TimeZone,
-		LockTimeout: db.LockTimeout, QueryTimeout: db.QueryTimeout,
+		Orders:         lims.Query{View: db.Orders, File: db.OrdersSQL},
+		Results:        lims.Query{View: db.Results, File: db.ResultsSQL},
+		Location:       c.TimeZone,
+		LockTimeout:    db.LockTimeout, QueryTimeout: db.QueryTimeout,
 		PageSize: db.PageSize, Pace: float64(db.Pace), FloatDigits: db.FloatDigits,
 	}
 	if db.Host != "" {
