@@ -22,7 +22,8 @@ type facts struct {
 	blocked bool
 	// heldResults says that a result row is held, so the request cannot be complete.
 	heldResults bool
-	changed     time.Time // when the newest version of a results row was first read
+	spoilt      map[string]bool // of them, by WHOOP's observation code
+	changed     time.Time       // when the newest version of a results row was first read
 }
 
 type orderFact struct {
@@ -84,6 +85,9 @@ func (p *planner) gather(rows []lims.Row) map[uuid.UUID]*facts {
 		if f != nil {
 			f.blocked = f.blocked || row.Source == lims.Orders
 			f.heldResults = true
+			if rule, ok := f.test.Results[row.ResultCode]; ok && row.Source == lims.Results {
+				f.spoilt[rule.Code] = true
+			}
 		}
 	}
 	return all
@@ -125,7 +129,7 @@ func (p *planner) locate(row lims.Row, all map[uuid.UUID]*facts) (*facts, *Hold)
 	}
 	f := all[found.ID]
 	if f == nil {
-		f = &facts{request: found, test: test, results: map[string][]resultFact{}}
+		f = &facts{request: found, test: test, results: map[string][]resultFact{}, spoilt: map[string]bool{}}
 		all[found.ID] = f
 	}
 	return f, nil

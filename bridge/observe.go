@@ -143,6 +143,8 @@ func (p *planner) unsent(f *facts, o observed, row *resultFact) observed {
 // sentBefore decides an observation that went out before.
 func (p *planner) sentBefore(f *facts, o observed, row *resultFact, sent *Sent, hold func(HoldKind, string) observed) observed {
 	switch {
+	case row == nil && f.spoilt[o.code]:
+		o.state = held // by its row, which is there
 	case row == nil || row.word == IgnoredResult:
 		return hold(Gone, sent.Row)
 	case row.old:
@@ -156,6 +158,9 @@ func (p *planner) sentBefore(f *facts, o observed, row *resultFact, sent *Sent, 
 		}
 	case row.word == Withdrawn && sent.Withdrawn:
 		o.state = settled
+	case row.word == Withdrawn && row.ID != sent.Row &&
+		p.Prints.Observation(f.request.ID, o.code, row.text, row.unit, false) != sent.Print:
+		return hold(Gone, sent.Row) // another row was withdrawn, of another value than the one that went out
 	case row.word == Withdrawn:
 		if row.kind == BadValue || row.kind == Unmeasurable {
 			if p.Settings.WithdrawnValue == "" {
@@ -225,6 +230,11 @@ func pick(rows []resultFact, sent *Sent) (*resultFact, string) {
 	}
 	if len(live) == 0 {
 		slices.SortStableFunc(dead, func(a, b *resultFact) int { return deadRank(a.word) - deadRank(b.word) })
+		for _, r := range dead { // a row that was replaced long ago does not speak for its successor
+			if sent != nil && r.ID == sent.Row {
+				return r, ""
+			}
+		}
 		if len(dead) == 0 {
 			return nil, ""
 		}

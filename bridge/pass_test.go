@@ -130,6 +130,17 @@ func TestPasses(t *testing.T) {
 			r.pass()
 			r.want(1, 3, holds{bridge.Gone: 1})
 		}},
+		{name: "a sent row whose place another one took is not missed", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.passes(30 * time.Minute)
+			r.exec(`UPDATE results SET row_id = 'second', value = '6.1', changed_at = ? WHERE result_code = 'CHOL'`, time.Now().UTC().Format(stampFormat))
+			r.passes(30 * time.Minute)
+			r.want(2, 4, nil)
+			r.exec(`UPDATE results SET row_id = 'third', status = 'X', changed_at = ? WHERE result_code = 'CHOL'`, time.Now().UTC().Format(stampFormat))
+			r.passes(30 * time.Minute)
+			r.want(3, 5, nil)
+		}},
 		{name: "a report whose answer is lost is held and never repeated", live: func(r *rig) {
 			q, _ := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")

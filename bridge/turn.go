@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"limsbridge/lims"
 	"limsbridge/whoop"
 )
 
@@ -19,8 +20,8 @@ const (
 	// execution; more rounds are a mistake in the rules, and nothing is sent for it any more.
 	rounds = 8
 	// blockedFor is how long a record rests that a person's decision (or the mode) holds up. The
-	// decision wakes it earlier.
-	blockedFor = time.Hour
+	// decision wakes it earlier; until then it is read again once a day, for its holds' sake.
+	blockedFor = 24 * time.Hour
 )
 
 // turn is one record's turn in a pass.
@@ -340,6 +341,7 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 	switch answer.Outcome {
 	case whoop.Sent:
 		t.eff.answered()
+		t.succeed(r, a)
 		t.count(a)
 		return true, false, nil
 	case whoop.Rejected:
@@ -363,6 +365,22 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 	}
 	t.outcome(answer)
 	return false, false, nil
+}
+
+// succeed notes that other rows speak now for what was reported: those from which it went out before
+// will not be missed when they leave their view.
+func (t *turn) succeed(r Record, a Action) {
+	for _, id := range a.Requests {
+		q := r.Request(id)
+		for _, p := range a.Prints {
+			for _, s := range q.Sent {
+				i := slices.IndexFunc(t.marks, func(m RowMark) bool { return m.Source == lims.Results && m.ID == s.Row })
+				if s.Code == p.Code && s.Row != p.Row && i >= 0 {
+					t.marks[i].Released = false
+				}
+			}
+		}
+	}
 }
 
 func (t *turn) call(ctx context.Context, p whoop.Permit, a Action) whoop.Answer {
