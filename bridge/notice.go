@@ -55,7 +55,7 @@ func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Sum
 
 // lookFurther reports whether this pass is the hour's long one.
 func (b *Bridge) lookFurther(at time.Time) bool {
-	return b.hourly.IsZero() || at.Sub(b.hourly) >= time.Hour || at.Equal(b.hourly)
+	return b.hourly.IsZero() || at.Sub(b.hourly) >= time.Hour
 }
 
 // notice compares rows with what the ledger knows of them and returns how many were news.

@@ -20,15 +20,21 @@ func (b *Bridge) Sweep(ctx context.Context, at time.Time) (*Summary, error) {
 	for _, s := range []lims.Source{lims.Orders, lims.Results} {
 		missed, unnamed := 0, sum.Unnamed
 		err := b.lims.Since(ctx, s, since, func(rows []lims.Row) error {
-			// What changed since the last pass is none of polling's business yet.
-			var older []lims.Row
+			// What changed within the look-back is still polling's business. A stamp that is no
+			// time does not tell; such rows are noticed, and not counted as missed.
+			var older, untimed []lims.Row
 			for _, r := range rows {
-				if !r.Changed.IsZero() && at.Sub(r.Changed) > b.settings.HourlyLookBack {
+				if r.Changed.IsZero() {
+					untimed = append(untimed, r)
+				} else if at.Sub(r.Changed) > b.settings.HourlyLookBack {
 					older = append(older, r)
 				}
 			}
 			n, err := b.notice(older, at, sum)
 			missed += n
+			if err == nil {
+				_, err = b.notice(untimed, at, sum)
+			}
 			return err
 		})
 		if err == nil {
