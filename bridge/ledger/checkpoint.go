@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -18,6 +19,7 @@ type snapshot struct {
 	cursors map[lims.Source]lims.Cursor
 	state   bridge.State
 	applied position
+	before  time.Time // what was finished and touched last before is written without its detail
 }
 
 // Flush makes everything committed, noted and advanced so far durable in bbolt, and returns when
@@ -52,7 +54,10 @@ func (l *Ledger) snapshot() (*snapshot, error) {
 	}
 	l.flushing, l.dirty, l.changed = l.dirty, overlay{}, false
 	l.room.Broadcast()
-	return &snapshot{records: l.flushing, cursors: maps.Clone(l.cursors), state: l.state.Clone(), applied: l.applied}, nil
+	return &snapshot{
+		records: l.flushing, cursors: maps.Clone(l.cursors), state: l.state.Clone(), applied: l.applied,
+		before: l.now().Add(-DetailAge),
+	}, nil
 }
 
 // checkpoints writes a checkpoint whenever the overlay is large, until Close.
@@ -106,6 +111,9 @@ func (s *snapshot) write(w *words) func(*bbolt.Tx) error {
 			start := len(buf)
 			buf = w.encode(buf, r)
 			if err := records.Put(key, buf[start:len(buf):len(buf)]); err != nil {
+				return err
+			}
+			if err := w.bury(records, key, s.before); err != nil {
 				return err
 			}
 			if !r.Due.IsZero() {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"limsbridge/bridge"
 	"limsbridge/lims"
+	"limsbridge/whoop"
 )
 
 // Writers wait while the overlay is full, so that memory stays bounded however slow the disk is.
@@ -166,6 +168,45 @@ func TestACursorNeverOvertakesItsRows(t *testing.T) {
 		}
 		if err := again.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Whatever is written takes the old detail of its neighbours along, and leaves that of younger and
+// unfinished ones.
+func TestOldDetailIsShedOnTheWay(t *testing.T) {
+	dir := create(t)
+	l := open(t, dir, Options{})
+	mark := bridge.RowMark{Source: "results", ID: "4711", Stamp: 1, Version: 2, Noticed: start, Released: true}
+	for n, status := range map[byte]whoop.BusinessStatus{2: whoop.FullResultsReady, 3: whoop.PartialResultsReady} {
+		look := lookEvent(n)
+		look.Shown[0].Status = status
+		commitTo(t, l, look)
+		if err := l.Note(requisition(n), func(r *bridge.Record) { r.Rows = []bridge.RowMark{mark} }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		want bridge.RowMark
+	}{
+		{"just before that age", start.Add(DetailAge - time.Second), mark},
+		{"of that age", start.Add(DetailAge + time.Hour), bridge.RowMark{Source: "results", ID: "4711", Released: true}},
+	} {
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		l.now = func() time.Time { return c.at }
+		commitTo(t, l, lookEvent(1))
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, l, 2).Rows; !slices.Equal(got, []bridge.RowMark{c.want}) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+		if got := load(t, l, 3).Rows; !slices.Equal(got, []bridge.RowMark{mark}) {
+			t.Errorf("%s, not finished: %+v", c.name, got)
 		}
 	}
 }
