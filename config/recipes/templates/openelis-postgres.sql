@@ -6,8 +6,8 @@
 -- login may read these two views and nothing else. Nothing of OpenELIS is changed. To undo it:
 --   DROP SCHEMA whoop CASCADE; DROP ROLE limsbridge_ro;
 --
--- Before an upgrade of OpenELIS:  DROP SCHEMA whoop CASCADE;  and run this file again after it.
--- PostgreSQL lets nobody change the type of a column that a view reads; the bridge waits meanwhile.
+-- Should an upgrade of OpenELIS fail because a view uses a column that it changes: drop the schema as
+-- above (keep the role), upgrade, and run this file again. The bridge waits meanwhile.
 --
 -- Three places are marked CHECK.
 
