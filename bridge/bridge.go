@@ -26,6 +26,7 @@ type Bridge struct {
 	mapping  *Mapping
 	settings Settings
 	prints   *Fingerprints
+	archive  Archive // nil: none
 	log      *slog.Logger
 
 	mu       sync.Mutex

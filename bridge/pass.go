@@ -72,6 +72,7 @@ func (b *Bridge) watch(ctx context.Context, at time.Time) error {
 type effort struct {
 	silent atomic.Int32 // calls in a row without a usable answer
 	halt   atomic.Bool
+	unkept atomic.Bool // the archive failed
 }
 
 func (e *effort) answered() { e.silent.Store(0) }

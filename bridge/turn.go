@@ -179,7 +179,7 @@ func (t *turn) rest(plan Plan) error {
 	due := plan.Due
 	switch t.wait {
 	case "":
-	case "quota", "silent", "stopping", "breaker", "token":
+	case "quota", "silent", "stopping", "breaker", "token", "archive":
 		due = t.at
 	default:
 		due = t.at.Add(blockedFor)
@@ -318,8 +318,13 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 		t.wait = "contradiction"
 		return false, false, nil
 	}
+	begun := time.Now()
+	if !t.keep(a, begun) {
+		t.api.Return(p)
+		return false, false, nil
+	}
 	intent := Event{
-		At: time.Now(), Kind: IntentEvent, Key: &t.key, Action: a.Kind, Whole: a.Whole,
+		At: begun, Kind: IntentEvent, Key: &t.key, Action: a.Kind, Whole: a.Whole,
 		Requests: a.Requests, Status: a.Status, Report: a.Report.Status, Prints: a.Prints,
 	}
 	seq, err := t.commitSeq(ctx, intent)
