@@ -221,25 +221,6 @@ func compareBuckets(from, to *bbolt.Tx, change changer, c *Compaction) error {
 	})
 }
 
-// consistent lets bbolt check its file: that every page is used once, and that keys are in order.
-func consistent(db *bbolt.DB) error {
-	var errs []error
-	err := guard(func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			for err := range tx.Check() {
-				if len(errs) < 10 {
-					errs = append(errs, err)
-				}
-			}
-			return nil
-		})
-	})
-	if err := errors.Join(append(errs, err)...); err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	return nil
-}
-
 // discard removes a file, if it is there.
 func discard(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {

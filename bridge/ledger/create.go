@@ -49,13 +49,16 @@ func Create(dir string, at time.Time, by, user string) error {
 	if err != nil {
 		return err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, recordBucket, dueBucket, attemptBucket, wordBucket} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		return writeMeta(tx, key, j.last, state, map[lims.Source]lims.Cursor{})
-	})
+	err = db.Update(func(tx *bbolt.Tx) error { return emptyStore(tx, key, j.last, state) })
 	return errors.Join(err, db.Close(), j.disk.SyncFolder(dir))
+}
+
+// emptyStore makes a bbolt file that holds no record, at that line of the journal.
+func emptyStore(tx *bbolt.Tx, key []byte, at position, state bridge.State) error {
+	for _, name := range allBuckets {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	return writeMeta(tx, key, at, state, map[lims.Source]lims.Cursor{})
 }

@@ -99,6 +99,9 @@ func parseFileName(s string) (n fileName, ok bool) {
 	return n, err == nil && n.String() == s
 }
 
+// journalFolder is the journal's folder in the ledger's.
+func journalFolder(dir string) string { return filepath.Join(dir, journalName) }
+
 // journalFiles lists the files of a journal folder, oldest first. Files with other names are none
 // of ours.
 func journalFiles(folder string) (files []fileName, err error) {

@@ -57,13 +57,17 @@ type Options struct {
 	disk       disk          // nil: the operating system's
 	checkpoint int           // 0: checkpointAfter
 	patience   time.Duration // 0: lockPatience
+	steps      []step        // nil: steps
+	store      string        // "": ledger.db in the folder
+	unsettled  bool          // leave attempts and damage as they are found
 }
 
 // Recovery tells what Open found, for a log line; it holds nothing private.
 type Recovery struct {
-	Replayed int   // events that were in the journal but not yet in bbolt
-	Torn     int64 // bytes of an unfinished last line, which nobody was ever told about, cut off
-	InDoubt  int   // attempts whose call was running when the process ended
+	Replayed int    // events that were in the journal but not yet in bbolt
+	Torn     int64  // bytes of an unfinished last line, which nobody was ever told about, cut off
+	InDoubt  int    // attempts whose call was running when the process ended
+	Kept     string // the copy from before its format was brought up to date; "": it was
 	// Doubt says why journal and bbolt do not fit together, nil if they do. All sending is then
 	// stopped (State.Stops has a bridge.LedgerStop) until a person decides.
 	Doubt error
@@ -109,14 +113,15 @@ type overlay map[bridge.Key]*bridge.Record
 
 // Open opens the ledger that Create made in dir, brings bbolt up to the journal, and writes an
 // outcome in doubt for every attempt whose call was running when the process ended. It never
-// creates a ledger. Its errors say what to do next; errors.Is tells ErrMissing, ErrLocked,
-// ErrWrongKey and ErrNewer.
+// creates a ledger. One of an older format is brought up to date, after a copy. Its errors say what to
+// do next; errors.Is tells ErrMissing, ErrLocked, ErrWrongKey, ErrNewer, ErrOlder and ErrDamaged.
 //
 // Where journal and bbolt do not fit together, Open succeeds, but with everything stopped: see
 // Recovery.
 func Open(dir string, o Options) (*Ledger, error) {
-	if _, err := os.Stat(filepath.Join(dir, storeName)); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w; run `limsbridge init` first, or restore the folder from a backup", dir, ErrMissing)
+	o.store = cmp.Or(o.store, filepath.Join(dir, storeName))
+	if _, err := os.Stat(o.store); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w; run `limsbridge init` first, or `limsbridge ledger restore` a backup", dir, ErrMissing)
 	}
 	key, err := readKey(filepath.Join(dir, keyName))
 	if err != nil {
@@ -133,7 +138,7 @@ func Open(dir string, o Options) (*Ledger, error) {
 	}
 	l.room = sync.NewCond(&l.mu)
 	l.queue.wake = make(chan struct{}, 1)
-	if l.store, err = openStore(filepath.Join(dir, storeName), o.ReadOnly, cmp.Or(o.patience, lockPatience)); err != nil {
+	if l.store, err = openStore(o.store, o.ReadOnly, cmp.Or(o.patience, lockPatience)); err != nil {
 		return nil, err
 	}
 	if err := l.start(o); err != nil {
@@ -142,8 +147,10 @@ func Open(dir string, o Options) (*Ledger, error) {
 		}
 		return nil, errors.Join(err, l.store.Close())
 	}
-	if err := l.settle(); err != nil {
-		return nil, errors.Join(err, l.Close())
+	if !o.unsettled {
+		if err := l.settle(); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
 	}
 	if !l.readOnly {
 		l.emptied = true
@@ -153,7 +160,13 @@ func Open(dir string, o Options) (*Ledger, error) {
 }
 
 // start reads what bbolt holds, catches up with the journal, and starts the committer.
-func (l *Ledger) start(o Options) error {
+func (l *Ledger) start(o Options) (err error) {
+	if o.steps == nil {
+		o.steps = steps
+	}
+	if l.recovery.Kept, err = migrate(l.store, l.dir, l.readOnly, o.steps, l.now()); err != nil {
+		return err
+	}
 	if err := l.readMeta(); err != nil {
 		return err
 	}

@@ -25,11 +25,9 @@ var (
 	ErrLocked   = errors.New("another process holds the ledger")
 	ErrWrongKey = errors.New("the fingerprint key does not belong to this ledger")
 	ErrNewer    = errors.New("written by a newer version of limsbridge")
+	ErrOlder    = errors.New("written by an older version of limsbridge")
 	ErrDamaged  = errors.New("the ledger's file is damaged")
 )
-
-// schema is the version of what is in bbolt.
-const schema = 1
 
 // lockPatience is how long Open waits for another process to let go, which covers a service that
 // is being restarted.
@@ -42,6 +40,8 @@ var (
 	attemptBucket = []byte("attempts") // record key → nothing, of records that have attempts
 	wordBucket    = []byte("words")    // number → word, see words
 	metaBucket    = []byte("meta")
+
+	allBuckets = [][]byte{metaBucket, recordBucket, dueBucket, attemptBucket, wordBucket}
 )
 
 // The keys of the meta bucket.
@@ -193,24 +193,16 @@ func (l *Ledger) openAttempts() ([]bridge.Record, error) {
 	return open, nil
 }
 
-// readMeta reads what bbolt holds besides records, and checks that this program and this key may
-// go on with it.
+// readMeta reads what bbolt holds besides records, and checks that this key belongs to it.
 func (l *Ledger) readMeta() error {
 	path := filepath.Join(l.dir, storeName)
 	return l.read(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, recordBucket, dueBucket, attemptBucket, wordBucket} {
+		for _, name := range allBuckets {
 			if tx.Bucket(name) == nil {
 				return fmt.Errorf("%s: %w: `limsbridge init` did not finish; move the folder away and run it again", path, ErrMissing)
 			}
 		}
 		meta := tx.Bucket(metaBucket)
-		version, err := strconv.Atoi(string(meta.Get(schemaKey)))
-		if err != nil {
-			return fmt.Errorf("%s: %w: its version is not a number; restore it from a backup", path, ErrDamaged)
-		}
-		if version > schema {
-			return fmt.Errorf("%s: %w (its format is %d, this one knows %d); install that version again", path, ErrNewer, version, schema)
-		}
 		if !hmac.Equal(meta.Get(checkKey), keyCheck(l.key)) {
 			return fmt.Errorf("%s: %w; restore the file that was made together with %s", filepath.Join(l.dir, keyName), ErrWrongKey, storeName)
 		}

@@ -43,7 +43,7 @@ func (e *DamageError) Error() string {
 // last event, if anything was damaged; or that a file cannot be read. It changes nothing and may
 // run beside a daemon. The oldest files may be missing: they may have been archived.
 func ReadJournal(dir string, yield func(bridge.Event) error) error {
-	w := walker{folder: filepath.Join(dir, journalName), visit: func(e bridge.Event, _ position, _ bool) error { return yield(e) }}
+	w := walker{folder: journalFolder(dir), visit: func(e bridge.Event, _ position, _ bool) error { return yield(e) }}
 	if err := w.walk(); err != nil {
 		return err
 	}
@@ -51,6 +51,30 @@ func ReadJournal(dir string, yield func(bridge.Event) error) error {
 		return w.damage
 	}
 	return nil
+}
+
+// Archived returns how many events were before the first file of the journal in dir: 0 where it goes
+// back to the beginning of the ledger.
+func Archived(dir string) (uint64, error) {
+	files, err := journalFiles(journalFolder(dir))
+	if err != nil || len(files) == 0 {
+		return 0, err
+	}
+	f, err := os.Open(filepath.Join(journalFolder(dir), files[0].String()))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	line, err := bufio.NewReader(io.LimitReader(f, lineLimit)).ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	var h header
+	content, _, ok := cutLine(bytes.TrimSuffix(line, []byte("\n")))
+	if !ok || !decodes(content, &h) {
+		return 0, nil // a damaged one, which whoever reads the journal is told of
+	}
+	return h.After, nil
 }
 
 // Journal is ReadJournal of this ledger; it sees what was committed.
