@@ -57,7 +57,11 @@ func (r *Record) decide(e Event) {
 	q := r.Request(e.hold().Request)
 	switch {
 	case e.Hold == Doubt && q != nil:
-		r.Attempts = slices.DeleteFunc(r.Attempts, func(a Attempt) bool { return a.Seq == e.Attempt })
+		r.Attempts = slices.DeleteFunc(r.Attempts, func(a Attempt) bool {
+			found := a.Seq == e.Attempt
+			q.Final = q.Final || found && a.Report == whoop.ReportFinal && e.Verdict == WasReceived
+			return found
+		})
 	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend && e.Status != "":
 		q.Status = e.Status // what WHOOP shows is taken over
 	}

@@ -33,6 +33,19 @@ func TestResolve(t *testing.T) {
 			r.passes(30 * time.Minute)
 			r.want(2, 4, nil) // a later correction is one
 		}},
+		{"in doubt, and WHOOP has it: what is new since amends it", func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.result(q, "LIPID", "LDLC", "", "R")
+			r.fail(sandbox.Results, sandbox.CutAfter)
+			r.passes(30 * time.Minute)
+			r.result(q, "LIPID", "LDLC", "3.0", "A")
+			r.passes(30 * time.Minute)
+			r.want(1, 2, holds{bridge.Doubt: 1})
+			r.resolve(bridge.Doubt, bridge.WasReceived)
+			r.passes(30 * time.Minute)
+			r.want(2, 3, nil)
+		}},
 		{"in doubt, and WHOOP does not have it", func(r *rig) {
 			doubt(r, sandbox.ErrorBefore)
 			r.want(0, 0, holds{bridge.Doubt: 1})

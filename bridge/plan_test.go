@@ -457,6 +457,13 @@ func TestDecisions(t *testing.T) {
 			{rows: []lims.Row{result("HDL", "1.2", "A")}, holds: "in_doubt"},
 			{after: tenMin, does: "partial(HDL=1.2), PARTIAL_RESULTS_READY", holds: "in_doubt"},
 		}},
+		{"a final report in doubt keeps new observations, but not corrections", func(w *world) { w.outcomes["final(HDL=1.2)"] = whoop.InDoubt }, append(slices.Clone(partial),
+			step{rows: []lims.Row{order("LIPID", "A"), result("HDL", "1.2", "A")}},
+			step{after: tenMin, does: "final(HDL=1.2)", holds: "in_doubt"},
+			step{rows: []lims.Row{result("LDLC", "3.0", "A"), result("CHOL", "6.1", "A")}, holds: "in_doubt"},
+			step{after: tenMin, does: "corrected(TOTAL_CHOLESTEROL=6.1)", holds: "in_doubt"},
+			step{after: tenMin, holds: "in_doubt"},
+		)},
 		{"a status in doubt: nothing else until a later look", func(w *world) { w.outcomes["APPOINTMENT_ATTENDED"] = whoop.InDoubt }, []step{
 			{rows: all("5.40", "1.2", "3.0"), does: progress},
 			{after: 4 * time.Minute},

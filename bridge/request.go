@@ -204,6 +204,10 @@ func (p *planner) results(f *facts, obs, unsent, corrections []observed) []Actio
 	if len(corrections) > 0 {
 		steps = append(steps, report(f, whoop.ReportCorrected, corrections))
 	}
+	if p.finalInDoubt(q) {
+		// New observations would amend it if WHOOP has it, and go before it if not. Its doubt holds them.
+		unsent = nil
+	}
 	if len(unsent) > 0 {
 		s := whoop.ReportPartial
 		switch {
@@ -223,6 +227,13 @@ func (p *planner) results(f *facts, obs, unsent, corrections []observed) []Actio
 		steps = append(steps, status(f, whoop.PartialResultsReady, ""))
 	}
 	return steps
+}
+
+// finalInDoubt reports whether nobody knows if WHOOP has the final report of this request.
+func (p *planner) finalInDoubt(q *Request) bool {
+	return slices.ContainsFunc(p.Record.Attempts, func(a Attempt) bool {
+		return a.Action == SubmitReport && a.Report == whoop.ReportFinal && slices.Contains(a.Requests, q.ID)
+	})
 }
 
 // failed returns the required observations that cannot be measured, and holds them unless the
