@@ -157,6 +157,7 @@ func (b *Bridge) firstPass(ctx context.Context, at time.Time) (string, error) {
 	if requests <= limit {
 		return "", nil
 	}
+	b.log.Error("the first sending pass is larger than plausible; nothing is sent until `limsbridge resume --brake first_pass --count N`", "tests", requests, "plausible", limit)
 	_, err := b.ledger.Commit(ctx, Event{At: at, Kind: StopEvent, Detail: FirstPassBrake, Count: requests})
 	return FirstPassBrake, err
 }
