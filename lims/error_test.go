@@ -225,8 +225,7 @@ func TestOpenTellsAllProblems(t *testing.T) {
 			o := good
 			test.change(&o)
 			_, err := lims.Open(o)
-			var wrong *lims.Misfit
-			if !errors.As(err, &wrong) {
+			if _, ok := errors.AsType[*lims.Misfit](err); !ok {
 				t.Fatalf("got %T %v", err, err)
 			}
 			for _, w := range test.words {

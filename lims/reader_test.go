@@ -444,8 +444,7 @@ func TestLockedTableIsBusy(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = r.Fetch(t.Context(), lims.Results, []string{"1"})
-		var busy *lims.Busy
-		if !errors.As(err, &busy) {
+		if _, ok := errors.AsType[*lims.Busy](err); !ok {
 			t.Errorf("got %T %v, want Busy", err, err)
 		}
 	})

@@ -162,7 +162,7 @@ func TestCancelled(t *testing.T) {
 			time.Sleep(time.Second)
 			cancel()
 		}()
-		if _, err := run(ctx, ss, Orders, statement{}, none); err != context.Canceled {
+		if _, err := run(ctx, ss, Orders, statement{}, none); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -102,7 +102,7 @@ func TestCompareStamps(t *testing.T) {
 
 func TestTrail(t *testing.T) {
 	begin := time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)
-	at := func(d time.Duration) time.Time { return begin.Add(d) }
+	at := begin.Add
 	var c Cursor
 	c.mark(begin, "")
 	for i := 1; i <= 300; i++ { // one poll in twenty seconds, for 100 minutes; the stamp says when

@@ -17,9 +17,9 @@ func (d *draft) afterwards(k Kind, o *order) {
 		d.correct(o, l, d.other(l.def, a))
 		d.correct(o, l, a)
 	case ReopenedSame, ReopenedChanged:
-		l, was := sent(), reading{}
-		t := o.tests[l.def.of]
-		was, l.status, t.status = l.value, "E", "P"
+		l := sent()
+		was, t := l.value, o.tests[l.def.of]
+		l.status, t.status = "E", "P"
 		if k == ReopenedChanged {
 			l.set(d.other(l.def, was))
 		}
