@@ -108,7 +108,7 @@ func connect(c net.Conn, login *url.Userinfo, addr string) error {
 	}
 	// The other end does not speak before we do, so nothing of it is lost in this buffer.
 	in := bufio.NewReader(io.LimitReader(c, 64<<10))
-	resp, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect})
+	resp, err := http.ReadResponse(in, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what follows belongs to the tunnel
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (l *limiter) follow(now time.Duration, s slot, code int, h http.Header) {
 	reset, hasReset := seconds(header(h, resetHeader))
 	if remaining, err := strconv.Atoi(strings.TrimSpace(header(h, remainingHeader))); err == nil && remaining >= 0 && hasReset {
 		l.left.follow(now, now+reset, remaining)
-		l.foreign.follow(now, s, limit, now+reset, remaining)
+		l.foreign.follow(s, limit, now+reset, remaining)
 	}
 	if code != http.StatusTooManyRequests {
 		return
@@ -151,7 +151,7 @@ type foreign struct {
 	before    int // in earlier windows
 }
 
-func (f *foreign) follow(now time.Duration, s slot, limit string, until time.Duration, remaining int) {
+func (f *foreign) follow(s slot, limit string, until time.Duration, remaining int) {
 	same := f.known && limit == f.limit && until-f.until < sameWindow && f.until-until < sameWindow
 	if !same || remaining > f.remaining {
 		if !same {

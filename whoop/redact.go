@@ -57,7 +57,8 @@ func redact(h http.Header, body []byte) string {
 		if size == 0 {
 			_, size = utf8.DecodeRune(body)
 			if !punctuation(body[0]) {
-				gap = mark(&b, &n, gap)
+				mark(&b, &n, gap)
+				gap = true
 			}
 			body = body[size:]
 			continue
@@ -65,7 +66,8 @@ func redact(h http.Header, body []byte) string {
 		word := string(body[:size])
 		body = body[size:]
 		if !vocabulary[strings.ToLower(word)] {
-			gap = mark(&b, &n, gap)
+			mark(&b, &n, gap)
+			gap = true
 			continue
 		}
 		if gap = false; n > 0 {
@@ -80,9 +82,9 @@ func redact(h http.Header, body []byte) string {
 }
 
 // mark writes the mark for something left out, unless the last thing written was one.
-func mark(b *strings.Builder, n *int, gap bool) bool {
+func mark(b *strings.Builder, n *int, gap bool) {
 	if gap || *n+2 > maxText {
-		return true
+		return
 	}
 	if *n > 0 {
 		b.WriteByte(' ')
@@ -90,7 +92,6 @@ func mark(b *strings.Builder, n *int, gap bool) bool {
 	}
 	b.WriteString(leftOut)
 	*n++
-	return true
 }
 
 // wordLength is the length of the word at the beginning of text. Digits and letters of other

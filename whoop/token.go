@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +16,7 @@ import (
 )
 
 const (
-	tokenPath  = "/v2/partner/token"
+	tokenPath  = "/v2/partner/token" //nolint:gosec // a path, no credential
 	tokenScope = "whoop-partner/token"
 
 	// tokenEarly is how long before its end a token is renewed: a permit may lie for a while
@@ -174,7 +175,7 @@ func (t *tokens) run(f *fetch) {
 	now := time.Now()
 	if err != nil {
 		f.err, t.rest = err, now.Add(tokenRest)
-		if e, ok := err.(*TokenError); ok && e.Refused {
+		if e, ok := errors.AsType[*TokenError](err); ok && e.Refused {
 			t.rest = now.Add(tokenRefusedRest)
 		}
 		return

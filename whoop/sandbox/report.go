@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -56,11 +57,8 @@ func (c *call) report(t *request) answer {
 		}
 	}
 	whole := maphash.Bytes(hashSeed, c.body)
-	for _, b := range t.bodies {
-		if b == whole {
-			c.counts.IdenticalBodies++
-			break
-		}
+	if slices.Contains(t.bodies, whole) {
+		c.counts.IdenticalBodies++
 	}
 	t.bodies = append(t.bodies, whole)
 	for i := range r.Observations {
