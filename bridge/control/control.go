@@ -99,7 +99,7 @@ func Serve(ctx context.Context, state string, b Bridge) error {
 	case err = <-done:
 	case <-ctx.Done():
 		err = s.Close()
-		_ = <-done // it was closed just now
+		<-done //nolint:errcheck // it was closed just now
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil

@@ -53,7 +53,7 @@ func open(t testing.TB, dir string, o Options) *Ledger {
 
 // chance returns a source of chance, whose seed is told if the test fails.
 func chance(t testing.TB) *rand.Rand {
-	seed := rand.Uint64() //nolint:gosec // a test that can be repeated, not a secret
+	seed := rand.Uint64()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d", seed)
@@ -64,7 +64,7 @@ func chance(t testing.TB) *rand.Rand {
 
 // from returns the source of chance with that seed.
 func from(seed uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test that can be repeated, not a secret
+	return rand.New(rand.NewPCG(seed, 1))
 }
 
 // check lets bbolt check its file.
@@ -107,7 +107,7 @@ func remove(t testing.TB, path string) {
 
 func write(t testing.TB, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // in the folder of a test
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
