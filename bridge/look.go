@@ -62,8 +62,6 @@ func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Setti
 			}
 		default:
 			elsewhere[q.ID] = clip(string(q.BusinessStatus))
-			f.foreign = f.foreign || q.BusinessStatus == whoop.PartialResultsReady ||
-				q.BusinessStatus == whoop.FullResultsReady || q.BusinessStatus == whoop.ResultsIssue
 		}
 		look.Shown = append(look.Shown, seen)
 	}
@@ -91,6 +89,9 @@ func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Setti
 	}
 	for _, q := range shown {
 		if detail, ok := elsewhere[q.ID]; ok && !r.closed(q.ID) {
+			// Only when it is news: who resumed sending has seen the ones that are held.
+			f.foreign = f.foreign || q.BusinessStatus == whoop.PartialResultsReady ||
+				q.BusinessStatus == whoop.FullResultsReady || q.BusinessStatus == whoop.ResultsIssue
 			f.events = append(f.events, Event{At: at, Kind: HoldEvent, Key: &r.Key, Hold: Elsewhere, Requests: []uuid.UUID{q.ID}, Detail: detail})
 		}
 	}

@@ -1,6 +1,9 @@
 package bridge_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -297,6 +300,39 @@ func TestPasses(t *testing.T) {
 					r.t.Errorf("sending goes on: stopped %q", s.Stopped())
 				}
 			})
+		}},
+		{name: "who resumed sending is not stopped again by what is held already", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.passes(30 * time.Minute)
+			r.loseLedger()
+			r.passes(3 * time.Hour)
+			r.act(bridge.Event{Act: bridge.ResumeAct})
+			r.passes(50 * time.Hour) // it is looked at every day
+			other, _ := r.ordered("LIPID_PANEL")
+			r.lipids(other, "5.5")
+			r.passes(30 * time.Minute)
+			r.want(2, 6, holds{bridge.Elsewhere: 1})
+		}},
+		{name: "a ledger put back to yesterday sets no status again", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.order(q, "LIPID", "U")
+			r.pass()
+			state, saved := filepath.Join(r.dir, "state"), filepath.Join(r.dir, "saved")
+			r.close()
+			if err := os.CopyFS(saved, os.DirFS(state)); err != nil {
+				r.t.Fatal(err)
+			}
+			r.open()
+			r.order(q, "LIPID", "C")
+			r.pass()
+			r.close()
+			if err := errors.Join(os.RemoveAll(state), os.Rename(saved, state)); err != nil {
+				r.t.Fatal(err)
+			}
+			r.open()
+			r.passes(30 * time.Minute)
+			r.want(0, 0, holds{bridge.Elsewhere: 1})
 		}},
 		{name: "somebody else's calls stop all sending", api: sandbox.Options{PerMinute: 100}, live: func(r *rig) {
 			r.client.PerMinute = 100

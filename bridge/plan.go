@@ -168,8 +168,13 @@ func (p *planner) record() {
 	if lasting {
 		return // the look is planned, or was made and changed nothing
 	}
-	if p.Shown == nil && slices.ContainsFunc(slices.Concat(steps...), func(a Action) bool { return a.Kind == SubmitReport }) {
-		p.look(whoop.Finals)
+	if calls := slices.Concat(steps...); p.Shown == nil && len(calls) > 0 {
+		// Before statuses too: after a rollback they would go back.
+		class := whoop.Progress
+		for _, a := range calls {
+			class = min(class, a.Class)
+		}
+		p.look(max(class, whoop.Finals))
 		return
 	}
 	p.plan.Actions = p.merge(steps)
