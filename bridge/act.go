@@ -69,7 +69,7 @@ func wakeAll(l Ledger, which func(Record) bool, at time.Time) error {
 	return l.Flush()
 }
 
-// Configured records that a configuration is in force, by its hash. If it is another one than
+// Configured records that a configuration is in force, by its hash and the program's version. If it is another one than
 // before, everything that waits or is held is planned again.
 func Configured(ctx context.Context, l Ledger, hash string, at time.Time) error {
 	same := false

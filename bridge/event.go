@@ -69,5 +69,5 @@ type Event struct {
 	Why    string   `json:"why,omitempty"`
 	Tests  []string `json:"tests,omitempty"`
 	Count  int      `json:"count,omitempty"`
-	Config string   `json:"config,omitempty"` // SHA-256 of the configuration file
+	Config string   `json:"config,omitempty"` // SHA-256 of the configuration file, and the program's version
 }

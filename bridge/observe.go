@@ -242,7 +242,8 @@ func pick(rows []resultFact, sent *Sent) (*resultFact, string) {
 	}
 	chosen := live[0]
 	for _, r := range live[1:] {
-		if r.word != chosen.word || r.word != Released || r.text != chosen.text || r.unit != chosen.unit || r.kind != chosen.kind {
+		same := r.text == chosen.text && r.unit == chosen.unit && r.kind == chosen.kind
+		if r.word != chosen.word || r.word == Released && !same { // two that are pending say nothing yet
 			return nil, r.ID
 		}
 		if sent != nil && r.ID == sent.Row {

@@ -346,6 +346,10 @@ func TestDecisions(t *testing.T) {
 			{rows: with(all("5.40", "1.2", "3.0"), id(result("CHOL", "5.5", "A"), "r-two")), does: progress, holds: "two_rows:r-two"},
 			{after: tenMin, does: "partial(HDL=1.2 LDL=3.0), PARTIAL_RESULTS_READY", holds: "two_rows:r-two"},
 		}},
+		{"two rows that are both pending wait", nil, []step{
+			{rows: with(all("5.40", "1.2", "3.0"), result("CHOL", "", "N"), id(result("CHOL", "", "N"), "r-two")), does: progress},
+			{after: tenMin, does: "partial(HDL=1.2 LDL=3.0), PARTIAL_RESULTS_READY"},
+		}},
 		{"the live row speaks where the other is cancelled", nil, []step{
 			{rows: with(all("5.40", "1.2", "3.0"), id(result("CHOL", "9.9", "X"), "r-two")), does: progress},
 			{after: tenMin, does: finalAll},

@@ -93,6 +93,9 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *ass
 	if a.ledger, err = ledger.Open(cfg.State, ledger.Options{}); err != nil {
 		return nil, err
 	}
+	if err := unconfirmed(cfg, a.ledger); err != nil {
+		return nil, &exitError{exitConfig, err}
+	}
 	if a.reader, err = openLIMS(cfg, log); err != nil {
 		return nil, err
 	}
@@ -110,7 +113,8 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *ass
 			a.client.Spent(m.Start, m.Calls)
 		}
 	})
-	if err := bridge.Configured(ctx, a.ledger, cfg.Hash(), time.Now()); err != nil {
+	// Another version of the program may know what this one did not: it counts like another file.
+	if err := bridge.Configured(ctx, a.ledger, cfg.Hash()+" "+version, time.Now()); err != nil {
 		return nil, err
 	}
 	a.bridge = bridge.New(a.reader, a.client, a.ledger, mapping, cfg.Bridge(), log)

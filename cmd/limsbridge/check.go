@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ func checkCommand() *cobra.Command {
 				for _, w := range cfg.Warnings {
 					k.warn("configuration", w)
 				}
-				k.database(cmd.Context(), cfg, showSQL, concern(problems, "lims"))
+				k.database(cmd.Context(), cfg, showSQL, problems)
 				k.partner(cmd.Context(), cfg)
 				k.state(cfg)
 			}
@@ -54,13 +53,6 @@ func checkCommand() *cobra.Command {
 	c.Flags().BoolVar(&showSQL, "show-sql", false, "print every statement that the bridge can ever run on the LIMS")
 	c.Flags().BoolVar(&defaults, "defaults", false, "print the defaults with their reasons")
 	return c
-}
-
-// concern reports whether a problem lies in that section.
-func concern(problems config.Problems, section string) bool {
-	return slices.ContainsFunc(problems, func(p config.Problem) bool {
-		return p.Path == section || strings.HasPrefix(p.Path, section+".")
-	})
 }
 
 // patience is how long check waits for an end that does not answer.
@@ -94,9 +86,18 @@ func (k *checker) verdict() string {
 	return "All well. Nothing was sent."
 }
 
-// database tries the LIMS as far as its settings allow; told says that the file's own problems with
-// them were listed already.
-func (k *checker) database(ctx context.Context, cfg *config.Config, showSQL, told bool) {
+// database tries the LIMS, unless a setting of it is still empty. What the file's own problems
+// said already is not said again.
+func (k *checker) database(ctx context.Context, cfg *config.Config, showSQL bool, problems config.Problems) {
+	told := false
+	for _, p := range problems {
+		if p.Path == "lims" || strings.HasPrefix(p.Path, "lims.") {
+			told = true
+			if p.Kind == config.Unfilled {
+				return
+			}
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	reader, err := openLIMS(cfg, slog.New(slog.DiscardHandler))
@@ -200,7 +201,11 @@ func (k *checker) state(cfg *config.Config) {
 	case err != nil:
 		k.fail("ledger", err.Error())
 	default:
-		k.ok("ledger", cfg.State)
+		if err := unconfirmed(cfg, l); err != nil {
+			k.fail("start_from", err.Error())
+		} else {
+			k.ok("ledger", cfg.State)
+		}
 		if err := l.Close(); err != nil {
 			k.warn("ledger", err.Error())
 		}
