@@ -11,6 +11,8 @@ import (
 // State is where the bridge as a whole stands. Like Record it changes only by Apply.
 type State struct {
 	Created time.Time `json:"created"` // of the ledger
+	// Starts are the instants before Created that a person confirmed as start_from.
+	Starts []time.Time `json:"starts,omitempty"`
 	// Config is the hash of the configuration that was in force last.
 	Config string `json:"config,omitempty"`
 	// Intents counts all intents ever; zero means that nothing was ever sent.
@@ -56,6 +58,8 @@ const (
 	PauseAct   = "pause"   // Tests, or everything
 	ResumeAct  = "resume"  // Tests, or everything; also ends stops that are no brakes
 	ReleaseAct = "release" // Detail: the brake's kind; Count
+
+	ConfirmStartAct = "confirm_start" // Detail: the start_from that is confirmed, as RFC 3339
 )
 
 // Apply changes s to how it stands after e: the one place where a journal line changes it.
@@ -155,11 +159,16 @@ func (s *State) act(e Event) {
 		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return x.Kind == e.Detail })
 		s.Releases = slices.DeleteFunc(s.Releases, func(r Release) bool { return r.Kind == e.Detail || r.Until.Before(e.At) })
 		s.Releases = append(s.Releases, Release{Kind: e.Detail, Left: e.Count, Until: e.At.Add(time.Hour)})
+	case ConfirmStartAct:
+		if t, err := time.Parse(time.RFC3339Nano, e.Detail); err == nil && !s.Started(t) {
+			s.Starts = append(s.Starts, t.UTC())
+		}
 	}
 }
 
 // Clone returns a copy that shares nothing with s.
 func (s State) Clone() State {
+	s.Starts = slices.Clone(s.Starts)
 	s.Breakers = maps.Clone(s.Breakers)
 	s.Minutes = slices.Clone(s.Minutes)
 	s.Hours = slices.Clone(s.Hours)
@@ -167,6 +176,17 @@ func (s State) Clone() State {
 	s.Releases = slices.Clone(s.Releases)
 	s.Pauses = slices.Clone(s.Pauses)
 	return s
+}
+
+// Started reports whether sending may begin with what changed since that instant: not before the
+// ledger began, unless a person confirmed it. What was reported before then, it does not know.
+func (s State) Started(from time.Time) bool {
+	return !from.Before(s.Created) || slices.ContainsFunc(s.Starts, from.Equal)
+}
+
+// ConfirmStart is the act by which a person confirms a start_from before the ledger's creation.
+func ConfirmStart(from, at time.Time, by, user, why string) Event {
+	return Event{At: at, Act: ConfirmStartAct, Detail: from.UTC().Format(time.RFC3339Nano), By: by, User: user, Why: why}
 }
 
 // Paused reports whether a person paused everything, or this test.

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"limsbridge/bridge"
 	"limsbridge/bridge/ledger"
 	"limsbridge/config"
 	"limsbridge/lims/limstest"
@@ -71,7 +73,7 @@ func newStage(o Options) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ledger.Create(s.state, time.Now(), "limsbridge demo", "demo"); err != nil {
+	if err := s.newLedger(); err != nil {
 		return nil, err
 	}
 	if err := config.StoreSecret(s.state, secretName, s.secret); err != nil {
@@ -79,6 +81,23 @@ func newStage(o Options) (_ *stage, err error) {
 	}
 	return s, os.WriteFile(s.config, configuration(s.lab.Start(), url), 0o600)
 }
+
+// newLedger creates the ledger, and confirms that what the lab did in the moment before is sent.
+func (s *stage) newLedger() (err error) {
+	const by, user = "limsbridge demo", "demo"
+	if err := ledger.Create(s.state, time.Now(), by, user); err != nil {
+		return err
+	}
+	l, err := ledger.Open(s.state, ledger.Options{})
+	if err != nil {
+		return err
+	}
+	e := bridge.ConfirmStart(startFrom(s.lab.Start()), time.Now(), by, user, "the lab's day began before its ledger did")
+	return errors.Join(bridge.Act(context.Background(), l, e), l.Close())
+}
+
+// startFrom is the start_from of a lab's day.
+func startFrom(start time.Time) time.Time { return start.UTC().Truncate(time.Second) }
 
 // folder returns the folder to work in.
 func folder(keep string) (string, error) {
@@ -192,7 +211,7 @@ whoop:
 settle: 400ms                # a lab: 10m
 issue_settle: 600ms          # a lab: 30m
 
-`+"%s", start.UTC().Truncate(time.Second).Format(time.RFC3339), labName, url, clientID, secretName, limstest.Mapping().YAML())
+`+"%s", startFrom(start).Format(time.RFC3339), labName, url, clientID, secretName, limstest.Mapping().YAML())
 }
 
 // lastWords returns the last lines of the log, as an error.
