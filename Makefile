@@ -15,6 +15,7 @@ GOLANGCI := .tools/golangci-lint-$(GOLANGCI_VERSION)
 FUZZTIME ?= 10s
 BENCHTIME ?= 1x
 SEED ?= 1
+KILLS ?= 10000
 
 .PHONY: help
 help: ## list the targets
@@ -35,6 +36,10 @@ test: ## all tests; databases that are not running are skipped, with CI=true the
 .PHONY: race
 race: ## all tests with the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: torture
+torture: ## kill the program 10,000 times and compare what became of it (KILLS=10000)
+	LIMSBRIDGE_KILLS=$(KILLS) go test -count=1 -timeout 0 -v -run '^TestTorture' ./cmd/limsbridge
 
 .PHONY: cover
 cover: ## what the tests reach, per function
