@@ -47,7 +47,8 @@ type Config struct {
 
 	Brake Brake
 
-	Alerts Alerts
+	Alerts  Alerts
+	Archive Archive
 
 	// Warnings are accepted, and told of: each is one sentence that names the setting.
 	Warnings []string

@@ -103,7 +103,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	implicit, explicit := good(t, base), good(t, base+text.String())
-	explicit.Path, explicit.State, explicit.hash, explicit.Warnings = implicit.Path, implicit.State, implicit.hash, implicit.Warnings
+	explicit.Path, explicit.State, explicit.Archive, explicit.hash, explicit.Warnings = implicit.Path, implicit.State, implicit.Archive, implicit.hash, implicit.Warnings
 	if !reflect.DeepEqual(implicit, explicit) {
 		t.Errorf("defaults written out differ:\n%+v\n%+v", explicit, implicit)
 	}
@@ -182,6 +182,7 @@ withdrawn_value: withdrawn
 adopt_foreign_progress: true
 doubt_after: 7m
 overdue: 8 days
+archive: {recipients: [age12qpf4u2sqk2m9d6kqh8uww2sdjcfyzluqreahs004qkthrc3te4qae7lev], folder: /backup/copies}
 brake: {corrections: 9, percent: 10.5, first_pass: 11}
 `)
 	o, w, s := c.LIMS(), c.WHOOP(), c.Bridge()
@@ -201,7 +202,10 @@ brake: {corrections: 9, percent: 10.5, first_pass: 11}
 	if c.Overdue != 8*day || !c.DecimalComma {
 		t.Errorf("%+v", c)
 	}
-	for _, about := range []string{"lims.password", "lims.encrypt", "whoop.url", "whoop.client_secret", "patient_check", "adopt_foreign_progress"} {
+	if want := (Archive{[]string{"age12qpf4u2sqk2m9d6kqh8uww2sdjcfyzluqreahs004qkthrc3te4qae7lev"}, within("/", "/backup/copies")}); !reflect.DeepEqual(c.Archive, want) || !c.Archive.On() {
+		t.Errorf("archive: %+v", c.Archive)
+	}
+	for _, about := range []string{"archive.recipients", "lims.password", "lims.encrypt", "whoop.url", "whoop.client_secret", "patient_check", "adopt_foreign_progress"} {
 		if !strings.Contains(strings.Join(c.Warnings, "\n"), about+" ") {
 			t.Errorf("no warning of %s in %q", about, c.Warnings)
 		}

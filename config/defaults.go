@@ -24,6 +24,7 @@ func Defaults() []Default {
 		{"brake.corrections", "20", "more corrections in a day, and"},
 		{"brake.percent", "5", "more of the day's reports in per cent, are a mapping edit or a restored LIMS"},
 		{"brake.first_pass", "500", "more service requests at once are a wrong start_from"},
+		{"archive.folder", "archive", "beside the file; nothing is kept without archive.recipients"},
 		{"lims.encrypt", "auto", "encrypted, and the certificate verified; plain only on this machine itself (loopback)"},
 		{"lims.every", "5m", "results are wanted soon, and the LIMS is left in peace"},
 		{"lims.look_back", "10m", "transactions that commit late carry older stamps"},

@@ -73,6 +73,7 @@ func (d *decoder) rules() {
 		d.need("alerts.email.from", "the sender's address is missing", "write for example limsbridge@example.org")
 		d.need("alerts.email.server", "the mail server is missing", "write for example smtp.example.org:25")
 	}
+	d.archive()
 	if v, ok := d.at["adopt_foreign_progress"]; ok && d.c.AdoptProgress {
 		d.warn(v, "is on: a confirmation that somebody else set is taken for ours")
 	}

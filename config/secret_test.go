@@ -157,7 +157,7 @@ func TestBrokenFilesKeepSecrets(t *testing.T) {
 	const secret = "\x01"
 	text := "mode: observe\ntime_zone: America/Chicago\nlims:\n  type: postgres\n  server: db\n  database: lims\n  user: u\n  password: " + secret +
 		"\n  orders: o\n  results: r\nwhoop:\n  client_id: id\n  client_secret: \"" + secret + "\"\n  proxy: http://u:" + secret + "@proxy:8080\n" +
-		"alerts:\n  email: {to: a@example.org, password: " + secret + ", server: 'x:25', from: b}\n# password: " + secret + "\ntests: {CBC: {results: {WBC: {code: WBC}}}}\n"
+		"alerts:\n  email: {to: a@example.org, password: " + secret + ", server: 'x:25', from: b}\n# password: " + secret + "\narchive: {recipients: [AGE-SECRET-KEY-" + secret + "], folder: f}\ntests: {CBC: {results: {WBC: {code: WBC}}}}\n"
 	pieces := []string{"", " ", "\n", ":", ": ", "\"", "'", "{", "}", "[", "]", "\t", "#", "- ", "x", "|", ">", "&", "*", "%", "\\", ",", "  ", "\r", "?", "!", "é", "@"}
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))

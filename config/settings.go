@@ -98,6 +98,10 @@ func settings(c *Config) []setting {
 			{name: "percent", read: percent(&c.Brake.Percent)},
 			{name: "first_pass", read: count(&c.Brake.FirstPass, 0, 10000000)},
 		}},
+		{name: "archive", sub: []setting{
+			{name: "recipients", tree: true, read: recipients, secret: true},
+			{name: "folder", read: path(&c.Archive.Folder)},
+		}},
 		{name: "alerts", sub: []setting{
 			{name: "email", sub: []setting{
 				{name: "to", tree: true, read: email(func(e *Email) read { return list(&e.To) })},
