@@ -65,7 +65,7 @@ func TestTorture(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("on Windows a process that was killed ends like one that failed, so that the two cannot be told apart")
 	}
-	kills, seed := fromEnvironment(t, "LIMSBRIDGE_KILLS", killsByDefault), fromEnvironment(t, "LIMSBRIDGE_SEED", rand.Uint64()>>1) //nolint:gosec // a seed, not a secret
+	kills, seed := fromEnvironment(t, "LIMSBRIDGE_KILLS", killsByDefault), fromEnvironment(t, "LIMSBRIDGE_SEED", rand.Uint64()>>1)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("again: LIMSBRIDGE_KILLS=%d LIMSBRIDGE_SEED=%d go test -artifacts -timeout 0 -run '^TestTorture$' ./cmd/limsbridge", kills, seed)
@@ -78,13 +78,13 @@ func TestTorture(t *testing.T) {
 	}
 	deaths := map[string]int{}
 	began, all := time.Now(), tally{}
-	for left, n := int(kills), uint64(0); left > 0; left, n = left-killsOfOneLab, n+1 { //nolint:gosec // a number of kills
+	for left, n := int(kills), uint64(0); left > 0; left, n = left-killsOfOneLab, n+1 {
 		e := newEpisode(t, seed+n, min(left, killsOfOneLab))
 		for life := range e.kills {
 			deaths[e.life(program, life)]++
 		}
 		all.add(e.end())
-		t.Logf("%d kills after %s: %s", int(kills)-max(0, left-killsOfOneLab), time.Since(began).Round(time.Second), all) //nolint:gosec // a number of kills
+		t.Logf("%d kills after %s: %s", int(kills)-max(0, left-killsOfOneLab), time.Since(began).Round(time.Second), all)
 	}
 	t.Logf("deaths: %v", deaths)
 	for _, p := range append(ledgerPoints, apiPoints...) {
@@ -142,7 +142,7 @@ func newEpisode(t *testing.T, seed uint64, kills int) *episode {
 		t.Fatal(err)
 	}
 	e := &episode{
-		T: t, kills: kills, dice: rand.New(rand.NewPCG(seed, 2)), //nolint:gosec // a test that can be repeated, not a secret
+		T: t, kills: kills, dice: rand.New(rand.NewPCG(seed, 2)),
 		config: filepath.Join(dir, config.FileName), state: filepath.Join(dir, "state"),
 		api: sandbox.New(sandbox.Options{Seed: seed}),
 	}
@@ -170,7 +170,7 @@ func newEpisode(t *testing.T, seed uint64, kills int) *episode {
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)
-	if err := ledger.Create(e.state, time.Now(), "torture", "test"); err != nil {
+	if err := ledger.Create(e.state, e.lab.Start().Add(-time.Minute), "torture", "test"); err != nil {
 		t.Fatal(err)
 	}
 	e.configure(e.config, server.URL+sandbox.Prefix, 100*time.Millisecond)
