@@ -186,7 +186,7 @@ func (s State) Started(from time.Time) bool {
 
 // ConfirmStart is the act by which a person confirms a start_from before the ledger's creation.
 func ConfirmStart(from, at time.Time, by, user, why string) Event {
-	return Event{At: at, Act: ConfirmStartAct, Detail: from.UTC().Format(time.RFC3339Nano), By: by, User: user, Why: why}
+	return Event{At: at, Kind: ActEvent, Act: ConfirmStartAct, Detail: from.UTC().Format(time.RFC3339Nano), By: by, User: user, Why: why}
 }
 
 // Paused reports whether a person paused everything, or this test.

@@ -110,3 +110,35 @@ func TestPauses(t *testing.T) {
 		t.Errorf("resume ends a 403 and no brake; stopped: %q", s.Stopped())
 	}
 }
+
+// Sending from before the ledger began needs a person's word for that very instant.
+func TestStarted(t *testing.T) {
+	created := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	chicago := time.FixedZone("CST", -6*60*60)
+	from := created.Add(-90 * time.Minute).Add(time.Nanosecond).In(chicago)
+	s := State{Created: created}
+	act := ConfirmStart(from, created.Add(time.Hour), "A. Lab", "root", "nothing was reported")
+	for i, tt := range []struct {
+		from             time.Time
+		before, afterAct bool
+	}{
+		{created, true, true},
+		{created.Add(time.Second), true, true},
+		{from, false, true},
+		{from.UTC(), false, true},
+		{from.Add(time.Nanosecond), false, false},
+		{from.Add(-time.Hour), false, false},
+	} {
+		after := s.Clone()
+		after.Apply(act)
+		after.Apply(act)
+		if s.Started(tt.from) != tt.before || after.Started(tt.from) != tt.afterAct || len(after.Starts) != 1 {
+			t.Errorf("case %d: %v, then %v; %v", i, s.Started(tt.from), after.Started(tt.from), after.Starts)
+		}
+	}
+	bad := act
+	bad.Detail = "long ago"
+	if s.Apply(bad); len(s.Starts) != 0 {
+		t.Errorf("%v", s.Starts)
+	}
+}
