@@ -227,7 +227,7 @@ func (l *lab) afterwards(q *labRequest, r *labRow, shown version, at time.Time) 
 		case 11: // a new row takes its place
 			twin := q.row("results", r.code, r.of, len(q.results)+1)
 			to := shown
-			if to.status = "A"; d.chance(50) {
+			if to.status = "A"; to.value == "" || d.chance(50) {
 				to = l.released(r)
 			}
 			out := version{status: "X", value: shown.value, unit: shown.unit}

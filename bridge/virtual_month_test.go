@@ -93,7 +93,8 @@ type virtual struct {
 	settings bridge.Settings
 	lims     lims.Options
 	client   whoop.Options
-	limit    int // calls a minute
+	limit    int  // calls a minute
+	headers  bool // the API tells of its quota
 	begin    time.Time
 	calm     time.Time // from then on nothing happens in the lab, and soon nothing fails any more
 
@@ -130,7 +131,11 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 	<-time.After(time.Until(w.begin))
 
 	w.limit = []int{20, 40, 100}[d.IntN(3)]
-	w.api = sandbox.New(sandbox.Options{Seed: seed, PerMinute: w.limit, PerDay: 3000, TokenLife: time.Hour, Lenient: d.chance(50), CompleteOnFull: d.chance(30)})
+	o := sandbox.Options{Seed: seed, PerMinute: w.limit, PerDay: 3000, TokenLife: time.Hour, Lenient: d.chance(50), CompleteOnFull: d.chance(30)}
+	if w.headers = !kind.two || d.chance(50); !w.headers {
+		o.PerMinute, o.PerDay = 0, 0
+	}
+	w.api = sandbox.New(o)
 	w.weather = &weather{api: w.api, seed: seed, calls: map[string]uint64{}, unclear: map[uuid.UUID]int{}, refused: map[uuid.UUID]int{}}
 	w.client = whoop.Options{
 		BaseURL: "http://127.0.0.1/developer", ClientID: sandbox.DefaultClientID, ClientSecret: sandbox.DefaultClientSecret,
@@ -138,8 +143,10 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 	}
 	w.settings.StartFrom = w.begin.Add(-time.Minute)
 	w.settings.Every = 5 * time.Minute
+	busy, long := 12*days, 23*days // then the lab rests, and soon nothing fails any more
 	if d.chance(15) {
 		w.settings.Every = time.Minute
+		busy, long = 4*days, 8*days // as many passes as otherwise in a month
 	}
 	w.settings.Parallel = []int{1, 1, 4}[d.IntN(3)]
 	file := filepath.Join(w.scratch, "lab.db")
@@ -152,8 +159,8 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 		t.Fatal(err)
 	}
 	w.lab = &lab{t: t, db: db, zone: w.zone, dice: d, agenda: &w.agenda}
-	w.lab.requisitions(w.api, 60, w.begin.Add(time.Hour), w.begin.Add(12*days))
-	w.calm = w.begin.Add(23 * days) // then the lab rests, and nothing fails any more
+	w.lab.requisitions(w.api, 60, w.begin.Add(time.Hour), w.begin.Add(busy))
+	w.calm = w.begin.Add(long)
 	w.agenda.end(w.calm)
 	w.plan(d)
 
@@ -198,6 +205,12 @@ func (w *virtual) month() {
 	d := newDice(w.seed, 3)
 	sometime := func() time.Time { return w.begin.Add(d.between(0, w.calm.Sub(w.begin))) }
 	i := w.install("a")
+	var other *installation
+	if w.kind.two {
+		// Both at the same instant, or the second one later.
+		later := d.between(0, []time.Duration{1, 2 * time.Hour, 10 * days}[d.IntN(3)])
+		w.agenda.add(w.begin.Add(later), func() { other = w.install("b") })
+	}
 	if w.kind.kills {
 		for range 25 {
 			fuse, busy := 1+d.IntN(30), d.chance(80)
@@ -212,13 +225,20 @@ func (w *virtual) month() {
 		w.agenda.add(at, i.snapshot)
 		w.agenda.add(at.Add(d.between(time.Minute, 2*days)), i.rollBack)
 	}
-	for at := w.begin.Add(8 * time.Hour); at.Before(w.calm) && !w.kind.two; at = at.Add(8 * time.Hour) {
-		w.agenda.add(at, func() { i.with(w.visit) })
+	if !w.kind.two {
+		for at := w.begin.Add(8 * time.Hour); at.Before(w.calm); at = at.Add(8 * time.Hour) {
+			w.agenda.add(at, func() { i.with(w.visit) })
+		}
+		w.agenda.add(w.calm.Add(12*time.Hour), func() { i.with(w.mend) })
 	}
-	w.agenda.add(w.calm.Add(12*time.Hour), func() { i.with(w.mend) })
 	w.agenda.add(w.calm.Add(4*days), func() {})
 	w.agenda.run()
 	i.stop()
+	if other != nil {
+		other.stop()
+		w.judgeTwo(i, other)
+		return
+	}
 	w.judge(i)
 }
 

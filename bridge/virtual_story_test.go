@@ -116,14 +116,14 @@ func (s *story) excuses(q *labRequest, of *labResult, from, to time.Time) bool {
 		if h.key.ID != q.requisition || h.from.After(to) || h.to.Before(from) {
 			return false
 		}
-		if h.Kind == bridge.NotFound {
+		if h.Kind == bridge.NotFound || h.Kind == bridge.Elsewhere { // they hold up the whole requisition
 			return true
 		}
 		if h.Request != q.id {
 			return false
 		}
 		switch h.Kind {
-		case bridge.AfterEnd, bridge.Refused, bridge.NoOrder, bridge.Elsewhere:
+		case bridge.AfterEnd, bridge.Refused, bridge.NoOrder:
 			return true
 		case bridge.Doubt:
 			return false // that is in s.unclear
@@ -137,7 +137,7 @@ func (s *story) excuses(q *labRequest, of *labResult, from, to time.Time) bool {
 func (s *story) touches(q *labRequest) bool {
 	now := time.Now()
 	return s.doubts[q.id] > 0 || slices.ContainsFunc(s.holds, func(h heldFor) bool {
-		return h.key.ID == q.requisition && !h.to.Before(now) && (h.Request == q.id || h.Kind == bridge.NotFound)
+		return h.key.ID == q.requisition && !h.to.Before(now) && (h.Request == q.id || h.Kind == bridge.NotFound || h.Kind == bridge.Elsewhere)
 	})
 }
 
