@@ -174,7 +174,7 @@ func (v *verification) records(ctx context.Context, keys []Key) error {
 		now[keyOf(row)] = append(now[keyOf(row)], row)
 	}
 	for _, r := range records {
-		if err := v.record(r, now[r.Key]); err != nil {
+		if err := v.record(ctx, r, now[r.Key]); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,8 @@ func (v *verification) planner(r Record, rows []lims.Row) *planner {
 }
 
 // record verifies what was submitted of one record.
-func (v *verification) record(r Record, rows []lims.Row) error {
+func (v *verification) record(ctx context.Context, r Record, rows []lims.Row) error {
+	var found []Difference
 	p := v.planner(r, rows)
 	all := p.gather(rows)
 	for i := range p.Record.Requests {
@@ -206,32 +207,47 @@ func (v *verification) record(r Record, rows []lims.Row) error {
 		}
 		obs := p.observations(f)
 		for _, s := range q.Sent {
-			if !v.within(s) {
-				continue
+			if v.within(s) {
+				j := slices.IndexFunc(obs, func(o observed) bool { return o.code == s.Code })
+				d := v.compare(p, obs[j], s, rows)
+				d.Test, d.Request, d.Key = q.Code, q.ID, r.Key
+				found = append(found, d)
 			}
-			j := slices.IndexFunc(obs, func(o observed) bool { return o.code == s.Code })
-			d := v.compare(p, obs[j], s, rows)
-			t := v.tally(q.Code)
-			t.Submitted++
-			switch d.Finding {
-			case "":
-				t.Equal++
-				continue
-			case Differs:
-				t.Differ++
-			case RowGone:
-				t.Gone++
-			case Remapped:
-				t.Remapped++
-			}
-			d.Test, d.Request, d.Key = q.Code, q.ID, r.Key
-			d.Known = r.standing(q.ID, s.Code, s.Row)
+		}
+	}
+	fresh, _, err := v.Ledger.Load(r.Key)
+	if err != nil {
+		return err
+	}
+	if !slices.EqualFunc(r.Requests, fresh.Requests, func(a, b Request) bool { return slices.Equal(a.Sent, b.Sent) }) {
+		return v.records(ctx, []Key{r.Key}) // something of it was sent meanwhile
+	}
+	for _, d := range found {
+		if v.count(d) {
+			d.Known = fresh.standing(d.Request, d.Code, d.Row)
 			if err := v.yield(d); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// count counts what was submitted, and reports whether it differs.
+func (v *verification) count(d Difference) bool {
+	t := v.tally(d.Test)
+	t.Submitted++
+	switch d.Finding {
+	case Differs:
+		t.Differ++
+	case RowGone:
+		t.Gone++
+	case Remapped:
+		t.Remapped++
+	default:
+		t.Equal++
+	}
+	return d.Finding != ""
 }
 
 // compare compares one observation with what was sent; no finding means that they are equal.
