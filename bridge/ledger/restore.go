@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -26,7 +27,9 @@ type Restored struct {
 	Manifest *Manifest
 	// Held says that nothing is sent until a person resumes: what was sent since the backup is
 	// unknown. It is false only where a newer, intact journal was in place.
-	Held     bool
+	Held bool
+	// Before says that this journal had such a stop in it already.
+	Before   bool
 	Own      bool // the journal in place was used, not the backup's
 	Replayed int  // events of it that the backup's bbolt file did not know
 	InDoubt  int  // attempts whose call was running when the last process ended
@@ -84,7 +87,10 @@ func Restore(dir, from, by, user, why string, at time.Time) (res *Restored, err 
 		events = append(events, bridge.Event{At: at, Kind: bridge.StopEvent, Detail: bridge.LedgerStop, Text: "restored from a backup: what was sent since is unknown"})
 	}
 	_, err = l.Commit(context.Background(), events...)
-	l.View(func(s *bridge.State) { res.Held = s.Stopped() == bridge.LedgerStop })
+	res.Held = res.Held || res.Damage != nil
+	l.View(func(s *bridge.State) {
+		res.Before = !res.Held && slices.ContainsFunc(s.Stops, func(x bridge.Stop) bool { return x.Kind == bridge.LedgerStop })
+	})
 	if err := errors.Join(err, l.Close()); err != nil {
 		return nil, err
 	}

@@ -92,6 +92,9 @@ A journal that is older than the backup's, or of another ledger, is refused.`,
 `)
 				return nil
 			}
+			if r.Before {
+				fmt.Fprintln(out, "Sending was stopped before, as ledger and journal did not agree or a backup was restored, and still is: limsbridge resume, after comparing.")
+			}
 			fmt.Fprintln(out, "The journal is intact and newer than the backup: nothing is lost, and nothing starts held for that.")
 			return nil
 		},
