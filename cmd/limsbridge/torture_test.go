@@ -275,7 +275,7 @@ func (e *episode) life(program string, n int) string {
 
 	where, dead := "at random", make(chan struct{})
 	e.clock.life()
-	working := e.gate.open(c, dead)
+	working, started := e.gate.open(dead)
 	defer e.gate.close()
 	first, then := idleLasts, workLasts
 	switch x := e.dice.IntN(10); {
@@ -300,6 +300,7 @@ func (e *episode) life(program string, n int) string {
 	if err := c.Start(); err != nil {
 		e.Fatal(err)
 	}
+	started <- c.Process
 	ended := make(chan error, 1)
 	go func() {
 		err := c.Wait()
@@ -400,19 +401,20 @@ type gate struct {
 	api http.Handler
 
 	mu      sync.Mutex
-	process *exec.Cmd
+	process chan *os.Process // the one that runs, capacity 1
 	dead    <-chan struct{}
 	working chan struct{} // closed at the first call
 	where   string
 	count   atomic.Int64 // calls that change something until then
 }
 
-// open lets a new process in; the channel is closed at its first call.
-func (g *gate) open(c *exec.Cmd, dead <-chan struct{}) <-chan struct{} {
+// open lets a new process in, which the caller sends as soon as it has started. working is closed
+// at its first call.
+func (g *gate) open(dead <-chan struct{}) (working <-chan struct{}, started chan<- *os.Process) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.process, g.dead, g.working, g.where = c, dead, make(chan struct{}), ""
-	return g.working
+	g.process, g.dead, g.working, g.where = make(chan *os.Process, 1), dead, make(chan struct{}), ""
+	return g.working, g.process
 }
 
 func (g *gate) killAt(where string, count int64) {
@@ -427,9 +429,9 @@ func (g *gate) close() { g.killAt("", 0) }
 // kill kills the process and returns when it is dead.
 func (g *gate) kill() {
 	g.mu.Lock()
-	c, dead := g.process, g.dead
+	process, dead := g.process, g.dead
 	g.mu.Unlock()
-	_ = c.Process.Kill()
+	_ = (<-process).Kill()
 	<-dead
 }
 
