@@ -42,6 +42,10 @@ type Bridge struct {
 	Act     func(context.Context, Act) error
 	Resolve func(context.Context, bridge.Resolution) error
 	Holds   func() ([]bridge.Held, error)
+	// Outstanding is bridge.FindOutstanding.
+	Outstanding func() ([]bridge.Outstanding, error)
+	// Verify verifies what was accepted for so long until now.
+	Verify func(ctx context.Context, last time.Duration, yield func(bridge.Difference) error) (bridge.Verified, error)
 }
 
 // ErrNotRunning says that nobody listens on the socket.
@@ -80,18 +84,9 @@ func Serve(ctx context.Context, state string, b Bridge) error {
 			return b.Resolve(r.Context(), s)
 		})
 	})
-	mux.HandleFunc("GET /holds", func(w http.ResponseWriter, _ *http.Request) {
-		holds, err := b.Holds()
-		var text []byte
-		if err == nil {
-			text, err = json.Marshal(holds)
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusConflict)
-			return
-		}
-		_, _ = w.Write(text)
-	})
+	mux.HandleFunc("GET /holds", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Holds) })
+	mux.HandleFunc("GET /outstanding", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Outstanding) })
+	mux.HandleFunc("POST /verify", b.verify)
 	s := &http.Server{Handler: mux, ReadTimeout: timeout, ConnContext: withPeer}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
@@ -123,6 +118,20 @@ func answer[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// tell answers with what is known.
+func tell[T any](w http.ResponseWriter, known func() (T, error)) {
+	is, err := known()
+	var text []byte
+	if err == nil {
+		text, err = json.Marshal(is)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	_, _ = w.Write(text)
+}
+
 // Do asks the running bridge to do a. Like all calls here it returns ErrNotRunning where nobody
 // listens; any other error is the bridge's own.
 func Do(ctx context.Context, state string, a Act) error {
@@ -140,9 +149,36 @@ func Holds(ctx context.Context, state string) (holds []bridge.Held, err error) {
 	return holds, err
 }
 
+// FindOutstanding asks the running bridge for what is outstanding. A large ledger takes its time;
+// ctx ends the wait.
+func FindOutstanding(ctx context.Context, state string) (all []bridge.Outstanding, err error) {
+	resp, err := send(ctx, state, http.MethodGet, "/outstanding", nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	err = json.NewDecoder(resp.Body).Decode(&all)
+	return all, err
+}
+
+// ask asks for something that is answered at once.
 func ask(ctx context.Context, state, method, what string, body, result any) error {
+	resp, err := send(ctx, state, method, what, body, timeout)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	return json.NewDecoder(resp.Body).Decode(result)
+}
+
+// send sends a question and returns its answer, which is a success and must be closed. It waits no
+// longer than patience; 0: as long as ctx.
+func send(ctx context.Context, state, method, what string, body any, patience time.Duration) (*http.Response, error) {
 	path := filepath.Join(state, socketName)
-	c := &http.Client{Timeout: timeout, Transport: &http.Transport{
+	c := &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
@@ -150,30 +186,27 @@ func ask(ctx context.Context, state, method, what string, body, result any) erro
 	}}
 	text, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://limsbridge"+what, bytes.NewReader(text))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := c.Do(req)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
-		return ErrNotRunning
+		return nil, ErrNotRunning
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the control socket %s is for its owner and administrators: run this command as one of them", path)
+		return nil, fmt.Errorf("the control socket %s is for its owner and administrators: run this command as one of them", path)
 	case err != nil:
-		return fmt.Errorf("asking the running limsbridge: %w", err)
+		return nil, fmt.Errorf("asking the running limsbridge: %w", err)
+	}
+	if resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusOK {
+		return resp, nil
 	}
 	defer resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusNoContent:
-		return nil
-	case http.StatusOK:
-		return json.NewDecoder(resp.Body).Decode(result)
-	}
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
-	return errors.New(string(bytes.TrimSpace(said)))
+	return nil, errors.New(string(bytes.TrimSpace(said)))
 }
 
 type peerKey struct{}
