@@ -22,6 +22,8 @@ type Loop struct {
 	// After is called after every pass and sweep with what it did and how it ended; it decides
 	// whether the loop goes on (nil) or ends with that error.
 	After func(sum *Summary, err error) error
+	// Now is the clock on the wall; nil is time.Now.
+	Now func() time.Time
 
 	next    time.Time
 	rest    time.Duration // from the last pass to next
@@ -39,17 +41,21 @@ const sweepAt = "30 3 * * *"
 // Run makes a pass at once and then whenever one is due: each Every, sooner where the quota opens
 // sooner, one and not many after a sleep, never two at a time.
 func (l *Loop) Run(ctx context.Context) error {
+	clock := l.Now
+	if clock == nil {
+		clock = time.Now
+	}
 	every := l.Bridge.settings.Every
 	night, err := cron.ParseStandard(sweepAt)
 	if err != nil {
 		return err
 	}
 	beat := min(every, heartbeat)
-	nextSweep := night.Next(time.Now().In(l.Zone))
+	nextSweep := night.Next(clock().In(l.Zone))
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
-		now := time.Now().Round(0) // without the monotonic reading: the clock on the wall counts
+		now := clock().Round(0) // without the monotonic reading: the clock on the wall counts
 		if !now.Before(nextSweep) {
 			nextSweep = night.Next(now.In(l.Zone))
 			if err := l.turn(ctx, now, l.Bridge.Sweep); err != nil {

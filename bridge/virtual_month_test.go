@@ -112,7 +112,7 @@ type virtual struct {
 
 type span struct{ from, to time.Time }
 
-const days = 24 * time.Hour
+const virtualDay = 24 * time.Hour
 
 func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 	t.Helper()
@@ -143,10 +143,10 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 	}
 	w.settings.StartFrom = w.begin.Add(-time.Minute)
 	w.settings.Every = 5 * time.Minute
-	busy, long := 12*days, 23*days // then the lab rests, and soon nothing fails any more
+	busy, long := 12*virtualDay, 23*virtualDay // then the lab rests, and soon nothing fails any more
 	if d.chance(15) {
 		w.settings.Every = time.Minute
-		busy, long = 4*days, 8*days // as many passes as otherwise in a month
+		busy, long = 4*virtualDay, 8*virtualDay // as many passes as otherwise in a month
 	}
 	w.settings.Parallel = []int{1, 1, 4}[d.IntN(3)]
 	file := filepath.Join(w.scratch, "lab.db")
@@ -208,7 +208,7 @@ func (w *virtual) month() {
 	var other *installation
 	if w.kind.two {
 		// Both at the same instant, or the second one later.
-		later := d.between(0, []time.Duration{1, 2 * time.Hour, 10 * days}[d.IntN(3)])
+		later := d.between(0, []time.Duration{1, 2 * time.Hour, 10 * virtualDay}[d.IntN(3)])
 		w.agenda.add(w.begin.Add(later), func() { other = w.install("b") })
 	}
 	if w.kind.kills {
@@ -223,7 +223,7 @@ func (w *virtual) month() {
 	if w.kind.rolledBack {
 		at := sometime()
 		w.agenda.add(at, i.snapshot)
-		w.agenda.add(at.Add(d.between(time.Minute, 2*days)), i.rollBack)
+		w.agenda.add(at.Add(d.between(time.Minute, 2*virtualDay)), i.rollBack)
 	}
 	if !w.kind.two {
 		for at := w.begin.Add(8 * time.Hour); at.Before(w.calm); at = at.Add(8 * time.Hour) {
@@ -231,7 +231,7 @@ func (w *virtual) month() {
 		}
 		w.agenda.add(w.calm.Add(12*time.Hour), func() { i.with(w.mend) })
 	}
-	w.agenda.add(w.calm.Add(4*days), func() {})
+	w.agenda.add(w.calm.Add(4*virtualDay), func() {})
 	w.agenda.run()
 	i.stop()
 	if other != nil {

@@ -272,7 +272,7 @@ func (w *virtual) ending(q *labRequest, of *labResult, got []taken, s *story, wh
 	switch {
 	case len(live) == 0 && !last.withdrawn:
 		w.t.Errorf("%s: was reported, and the LIMS shows it no more, and nothing is held", what)
-	case len(live) == 1 && live[0].now().status != "A" && now.Sub(live[0].now().at) > w.settings.PendingAfter+2*days:
+	case len(live) == 1 && live[0].now().status != "A" && now.Sub(live[0].now().at) > w.settings.PendingAfter+2*virtualDay:
 		w.t.Errorf("%s: was reported and is pending again, and nothing is held", what)
 	case len(live) == 1 && live[0].now().status == "A":
 		if text, _, ok := live[0].leaves(live[0].now()); !ok || text != last.text {
