@@ -269,6 +269,9 @@ func (w *virtual) ending(q *labRequest, of *labResult, got []taken, s *story, wh
 		return // what is released and was never accepted was judged before
 	}
 	last := got[len(got)-1]
+	if b := w.back; b != nil && last.at.After(b.from.Add(-time.Minute)) && !last.at.After(b.to) {
+		return // that it was reported is forgotten, and nobody looks where nothing is to be sent
+	}
 	switch {
 	case len(live) == 0 && !last.withdrawn:
 		w.t.Errorf("%s: was reported, and the LIMS shows it no more, and nothing is held", what)
