@@ -60,8 +60,8 @@ func virtualMapping(t testing.TB) *bridge.Mapping {
 			"GLU": {Code: "GLUCOSE", Unit: "mg/dL"},
 		}},
 	}, bridge.Words{
-		Orders:  map[string]bridge.OrderWord{"U": bridge.Accepted, "C": bridge.Collected, "A": bridge.Complete, "X": bridge.RejectedOrder, "N": bridge.NoShow},
-		Results: map[string]bridge.ResultWord{"A": bridge.Released, "N": bridge.Pending, "R": bridge.ResultNotMeasurable, "X": bridge.Withdrawn},
+		Orders:  map[string]bridge.OrderWord{"U": bridge.Accepted, "C": bridge.Collected, "A": bridge.Complete, "X": bridge.RejectedOrder, "N": bridge.NoShow, "hide": bridge.IgnoredOrder},
+		Results: map[string]bridge.ResultWord{"A": bridge.Released, "N": bridge.Pending, "R": bridge.ResultNotMeasurable, "X": bridge.Withdrawn, "hide": bridge.IgnoredResult},
 	}, nil, bridge.ValueRules{})
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +150,9 @@ func (l *lab) write(at time.Time, all ...write) {
 			late:     l.dice.between(time.Minute, 9*time.Minute),
 			veryLate: l.dice.between(2*time.Hour, 20*time.Hour),
 		}[w.stamp]
+		if w.stamp == late { // what lets the cursor pass its stamp before it is there
+			l.agenda.add(at.Add(time.Second-ages[i]), func() { l.control(w.row) })
+		}
 	}
 	l.agenda.add(at, func() {
 		tx, err := l.db.BeginTx(l.t.Context(), nil)
@@ -165,6 +168,20 @@ func (l *lab) write(at time.Time, all ...write) {
 			l.t.Fatal(err)
 		}
 	})
+}
+
+// control writes the results of control samples, which are none of WHOOP's: it moves the newest
+// stamp of both views.
+func (l *lab) control(r *labRow) {
+	stamp, id := time.Now().In(l.zone).Format(stampFormat), r.q.requisition.String()
+	for _, query := range []string{
+		`INSERT OR REPLACE INTO orders VALUES ('control', ?, ?, 'QC', 'hide')`,
+		`INSERT OR REPLACE INTO results VALUES ('control', ?, ?, 'QC', 'QC', '', '', 'hide')`,
+	} {
+		if _, err := l.db.ExecContext(l.t.Context(), query, stamp, id); err != nil {
+			l.t.Fatal(err)
+		}
+	}
 }
 
 // set writes one row, and remembers that it did.
