@@ -128,7 +128,12 @@ func Date(all []Outstanding, journal func(yield func(Event) error) error) error 
 
 // Older returns those that were accepted at least so long ago, or may have been, the oldest first.
 func Older(all []Outstanding, at time.Time, age time.Duration) []Outstanding {
-	out := slices.DeleteFunc(slices.Clone(all), func(o Outstanding) bool { return !o.Since.IsZero() && at.Sub(o.Since) < age })
+	out := []Outstanding{}
+	for _, o := range all {
+		if o.Since.IsZero() || at.Sub(o.Since) >= age {
+			out = append(out, o)
+		}
+	}
 	slices.SortFunc(out, func(a, b Outstanding) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Request.String(), b.Request.String()))
 	})

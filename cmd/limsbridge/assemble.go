@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"limsbridge/bridge"
+	"limsbridge/bridge/archive"
 	"limsbridge/bridge/ledger"
 	"limsbridge/config"
 	"limsbridge/lims"
@@ -72,10 +73,11 @@ func openWHOOP(cfg *config.Config, log *slog.Logger) (*whoop.Client, error) {
 
 // assembly is a whole bridge with what it stands on.
 type assembly struct {
-	reader *lims.Reader
-	client *whoop.Client
-	ledger *ledger.Ledger
-	bridge *bridge.Bridge
+	mapping *bridge.Mapping
+	reader  *lims.Reader
+	client  *whoop.Client
+	ledger  *ledger.Ledger
+	bridge  *bridge.Bridge
 }
 
 // assemble opens everything that the configuration describes: the way of demo, once and run.
@@ -86,8 +88,7 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *ass
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	mapping, err := cfg.Mapping()
-	if err != nil {
+	if a.mapping, err = cfg.Mapping(); err != nil {
 		return nil, err
 	}
 	if a.ledger, err = ledger.Open(cfg.State, ledger.Options{}); err != nil {
@@ -117,7 +118,14 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *ass
 	if err := bridge.Configured(ctx, a.ledger, cfg.Hash()+" "+version, time.Now()); err != nil {
 		return nil, err
 	}
-	a.bridge = bridge.New(a.reader, a.client, a.ledger, mapping, cfg.Bridge(), log)
+	a.bridge = bridge.New(a.reader, a.client, a.ledger, a.mapping, cfg.Bridge(), log)
+	if cfg.Archive.On() {
+		kept, err := archive.New(cfg.Archive.Folder, cfg.Archive.Recipients)
+		if err != nil {
+			return nil, &exitError{exitConfig, err}
+		}
+		a.bridge.KeepIn(kept)
+	}
 	return a, nil
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -42,6 +44,7 @@ func checkCommand() *cobra.Command {
 				k.database(cmd.Context(), cfg, showSQL, problems)
 				k.partner(cmd.Context(), cfg)
 				k.state(cfg)
+				k.archive(cfg)
 			}
 			fmt.Fprintf(out, "\n%s\n", k.verdict())
 			if k.failures > 0 {
@@ -210,4 +213,27 @@ func (k *checker) state(cfg *config.Config) {
 			k.warn("ledger", err.Error())
 		}
 	}
+}
+
+// archive tries whether copies can be kept, where the folder is there already: made here, it might
+// belong to another account than the service's.
+func (k *checker) archive(cfg *config.Config) {
+	if !cfg.Archive.On() {
+		return
+	}
+	folder := cfg.Archive.Folder
+	f, err := os.CreateTemp(folder, "check-*")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		k.ok("archive", folder+" is made with the first report")
+		return
+	case err != nil:
+		k.fail("archive", err.Error())
+		return
+	}
+	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
+		k.fail("archive", err.Error())
+		return
+	}
+	k.ok("archive", fmt.Sprintf("%s, for %s", folder, counted(len(cfg.Archive.Recipients), "key")))
 }

@@ -67,6 +67,6 @@ To begin at a lab:       limsbridge init, then limsbridge check`,
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitConfig, err} })
 	c.PersistentFlags().String("config", "", "the configuration file (default: the machine's, else beside the program)")
 	c.AddCommand(initCommand(), checkCommand(), codesCommand(), previewCommand(), onceCommand(), runCommand(),
-		pauseCommand(), resumeCommand(), holdsCommand(), ledgerCommand(), secretCommand(), demoCommand(), sandboxCommand(), versionCommand())
+		pauseCommand(), resumeCommand(), holdsCommand(), outstandingCommand(), verifyCommand(), archiveCommand(), ledgerCommand(), secretCommand(), demoCommand(), sandboxCommand(), versionCommand())
 	return c
 }

@@ -70,6 +70,9 @@ func runOnce(ctx context.Context, cfg *config.Config, log *slog.Logger, after fu
 			Act:     func(ctx context.Context, act control.Act) error { return a.bridge.Act(ctx, event(act)) },
 			Resolve: func(ctx context.Context, s bridge.Resolution) error { return a.bridge.Resolve(ctx, s, time.Now()) },
 			Holds:   func() ([]bridge.Held, error) { return bridge.Holds(a.ledger) },
+
+			Outstanding: func() ([]bridge.Outstanding, error) { return bridge.FindOutstanding(a.ledger) },
+			Verify:      verification(a.reader, a.ledger, a.mapping, cfg),
 		})
 	})
 	loop := &bridge.Loop{Bridge: a.bridge, Zone: cfg.TimeZone, After: func(sum *bridge.Summary, err error) error {
