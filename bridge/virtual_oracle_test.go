@@ -241,15 +241,16 @@ func (w *virtual) observation(q *labRequest, of *labResult, got []taken, s *stor
 			return o.row != v.row && o.version.status == "A" && o.from.Before(v.to) && o.to.After(v.from)
 		})
 		forgotten := w.back != nil && v.to.After(w.back.from) && v.from.Before(w.back.to)
-		if replaced || forgotten || !w.undisturbed(s, v.from, v.to, need) {
+		due, ok := s.deadline(v.from, v.to, need)
+		if replaced || forgotten || !ok {
 			continue
 		}
-		last, any := at(v.to)
+		last, any := at(due)
 		if any && v.is(last) || !any && v.version.status == "X" { // withdrawn before it went out
 			continue
 		}
-		if !s.excuses(q, of, v.from, v.to) {
-			w.t.Errorf("%s: status %s from %s to %s, and neither accepted nor held", what, v.version.status, v.from, v.to)
+		if !s.excuses(q, of, v.from, due) {
+			w.t.Errorf("%s: status %s from %s to %s, and at %s neither accepted nor held", what, v.version.status, v.from, v.to, due)
 		}
 	}
 	w.ending(q, of, got, s, what)
@@ -303,21 +304,18 @@ func (w *virtual) complete(q *labRequest, a sandbox.Accepted, s *story, what str
 	}
 }
 
-// undisturbed reports whether so much of the time between two instants was without outage, kill or
-// stop, in one piece.
-func (w *virtual) undisturbed(s *story, from, to time.Time, need time.Duration) bool {
+// deadline returns when so much time without outage, kill or stop has passed in one piece; false: not
+// between these two instants.
+func (s *story) deadline(from, to time.Time, need time.Duration) (time.Time, bool) {
 	for _, x := range s.troubled {
-		if x.to.Before(from) {
-			continue
-		}
 		if x.from.Sub(from) >= need {
-			return to.Sub(from) >= need
+			break
 		}
 		if x.to.After(from) {
 			from = x.to
 		}
 	}
-	return to.Sub(from) >= need
+	return from.Add(need), to.Sub(from) >= need
 }
 
 // justified: every hold has a reason in what the lab, WHOOP or the weather did.
