@@ -3,7 +3,10 @@ package bridge
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
+
+	"limsbridge/whoop"
 )
 
 // Act records a person's act while no bridge runs, and what follows from it: what a pause or a
@@ -69,8 +72,9 @@ func wakeAll(l Ledger, which func(Record) bool, at time.Time) error {
 	return l.Flush()
 }
 
-// Configured records that a configuration is in force, by its hash and the program's version. If it is another one than
-// before, everything that waits or is held is planned again.
+// Configured records that a configuration is in force, by its hash and the program's version. If
+// it is another one than before, everything that waits, is held or is not at its end is planned
+// again: a word may mean something else now.
 func Configured(ctx context.Context, l Ledger, hash string, at time.Time) error {
 	same := false
 	l.View(func(s *State) { same = s.Config == hash })
@@ -80,5 +84,15 @@ func Configured(ctx context.Context, l Ledger, hash string, at time.Time) error 
 	if _, err := l.Commit(ctx, Event{At: at, Kind: ConfigEvent, Config: hash}); err != nil {
 		return err
 	}
+	if err := wakeAll(l, Record.unfinished, at); err != nil {
+		return err
+	}
 	return Reconsider(ctx, l, at)
+}
+
+// unfinished reports whether some service request of the record is not at its end yet.
+func (r Record) unfinished() bool {
+	return len(r.Requests) == 0 || slices.ContainsFunc(r.Requests, func(q Request) bool {
+		return !q.Revoked && !q.Status.Issue() && q.Status != whoop.FullResultsReady
+	})
 }

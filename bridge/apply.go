@@ -62,7 +62,7 @@ func (r *Record) decide(e Event) {
 			q.Final = q.Final || found && a.Report == whoop.ReportFinal && e.Verdict == WasReceived
 			return found
 		})
-	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend && e.Status != "":
+	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend:
 		q.Status = e.Status // what WHOOP shows is taken over
 	}
 	if q != nil {

@@ -43,7 +43,7 @@ func (t *turn) keep(a Action, at time.Time) bool {
 	if err == nil {
 		return true
 	}
-	t.wait, t.class = "archive", a.Class
+	t.wait = waitArchive
 	if !t.eff.unkept.Swap(true) { // once per pass: one cause, one line
 		t.log.Error("the archive cannot be written; reports wait until it can", "reason", err.Error())
 	}

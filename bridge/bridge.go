@@ -20,14 +20,16 @@ import (
 
 // Bridge is the lab's database, the ledger and WHOOP's API, with the mapping between them.
 type Bridge struct {
-	lims     LIMS
-	api      API
-	ledger   Ledger
-	mapping  *Mapping
-	settings Settings
-	prints   *Fingerprints
-	archive  Archive // nil: none
-	log      *slog.Logger
+	lims       LIMS
+	api        API
+	ledger     Ledger
+	mapping    *Mapping
+	settings   Settings
+	prints     *Fingerprints
+	correcting sync.Mutex // held from the brake's last look to the intent of a correction
+
+	archive Archive // nil: none
+	log     *slog.Logger
 
 	mu       sync.Mutex
 	shown    map[Key]Shown // looks that are still fresh; gone after a restart, on purpose

@@ -64,6 +64,15 @@ func (r Record) version(h Hold) uint64 {
 	return sum.Sum64() | 1
 }
 
+// changedSince reports whether a row that the hold is about changed since it began: a decision
+// would then bind to a version that nobody has seen.
+func (r Record) changedSince(h Hold) bool {
+	return slices.ContainsFunc(r.Rows, func(m RowMark) bool {
+		about := h.Row == "" || m.ID == h.Row && m.Source == h.Source
+		return about && m.Noticed.After(h.Since)
+	})
+}
+
 // verdict returns what a person decided of this hold, if it still binds.
 func (r Record) verdict(h Hold) Verdict {
 	for _, d := range r.Decisions {
@@ -115,7 +124,7 @@ func (p *planner) received(f *facts, unsent, corrections []observed) ([]observed
 // event is the journal's form: from now on the observations count as sent.
 func (rc Received) event(k Key, at time.Time) Event {
 	e := unhold(k, rc.Hold, at)
-	e.Kind, e.Verdict, e.Prints = DecisionEvent, rc.Verdict, rc.Prints
+	e.Kind, e.Verdict, e.Prints, e.Status = DecisionEvent, rc.Verdict, rc.Prints, whoop.BusinessStatus(rc.Detail)
 	return e
 }
 
@@ -210,6 +219,9 @@ func resolve(ctx context.Context, l Ledger, s Resolution, at time.Time) ([]Key, 
 			found[h.Seq] = true
 			if !slices.Contains(choices[h.Kind], s.Verdict) {
 				return fmt.Errorf("hold %d (%s) cannot be decided as %s: %s", h.Seq, h.Kind, s.Verdict, advice(h.Kind))
+			}
+			if h.Kind != Doubt && h.Kind != Elsewhere && h.Kind != NotFound && r.changedSince(h) {
+				return fmt.Errorf("hold %d: its row changed since; see what is held of it after the next pass", h.Seq)
 			}
 			e := r.decision(h, s.Verdict)
 			e.At, e.By, e.User, e.Why = at, s.By, s.User, s.Why

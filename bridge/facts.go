@@ -29,6 +29,7 @@ type facts struct {
 type orderFact struct {
 	lims.Row
 	word    OrderWord
+	old     bool // changed before start_from
 	noticed time.Time
 }
 
@@ -81,6 +82,9 @@ func (p *planner) gather(rows []lims.Row) map[uuid.UUID]*facts {
 		}
 		if p.hold(*h) != "" {
 			continue // a person dismissed this version of the row
+		}
+		if f == nil && row.Source == lims.Results && (h.Kind == BadID || h.Kind == BadRow) {
+			p.loose = true
 		}
 		if f != nil {
 			f.blocked = f.blocked || row.Source == lims.Orders
@@ -141,7 +145,7 @@ func (p *planner) order(f *facts, row lims.Row, noticed time.Time) *Hold {
 		return &Hold{Kind: UnknownStatus, Detail: clip(row.Status)}
 	}
 	if word != IgnoredOrder {
-		f.orders = append(f.orders, orderFact{Row: row, word: word, noticed: noticed})
+		f.orders = append(f.orders, orderFact{Row: row, word: word, old: p.before(row), noticed: noticed})
 	}
 	return nil
 }
@@ -156,7 +160,7 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 		return &Hold{Kind: UnknownStatus, Detail: clip(row.Status)}
 	}
 	r := resultFact{Row: row, word: word, rule: rule, noticed: noticed}
-	r.old = !p.Settings.StartFrom.IsZero() && !row.Changed.IsZero() && row.Changed.Before(p.Settings.StartFrom)
+	r.old = p.before(row)
 	if word == Released || word == Withdrawn {
 		r.kind, r.text = p.Mapping.Value(row.Value, rule)
 		var same bool
@@ -164,6 +168,8 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 			return &Hold{Kind: UnknownUnit, Detail: rule.Code}
 		}
 		switch {
+		case word == Withdrawn && !same:
+			r.kind = BadValue // its value must not leave under another unit
 		case word == Withdrawn:
 		case r.kind == BadValue:
 			return &Hold{Kind: InvalidValue, Detail: rule.Code}
@@ -173,6 +179,11 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 	}
 	f.results[rule.Code] = append(f.results[rule.Code], r)
 	return nil
+}
+
+// before reports whether a row changed before start_from.
+func (p *planner) before(row lims.Row) bool {
+	return before(row, p.Settings.StartFrom, p.Origins[row.Source])
 }
 
 // ParseID reads a WHOOP id as LIMS write it: RFC 9562's text form, in any case.

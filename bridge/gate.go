@@ -6,29 +6,29 @@ import (
 )
 
 // gate says why a call must wait, or "", or lookFirst. It is asked right before every call.
-func (t *turn) gate(ctx context.Context, a Action) (string, error) {
+func (t *turn) gate(ctx context.Context, a Action) (waitReason, error) {
 	if t.eff.halt.Load() {
-		return "silent", nil
+		return waitHalted, nil
 	}
 	if a.Kind == Look {
 		return "", nil
 	}
 	if !t.settings.Send {
-		return "observe", nil
+		return waitObserve, nil
 	}
-	reason, probe := "", false
+	reason, probe := waitReason(""), false
 	braked, count, begun := false, 0, false
 	t.ledger.View(func(s *State) {
-		if reason = s.Stopped(); reason != "" {
+		if reason = waitReason(s.Stopped()); reason != "" {
 			return
 		}
 		for _, test := range a.Tests {
 			if s.Paused(test) {
-				reason = "paused"
+				reason = waitPaused
 			}
 		}
 		if b := s.Breakers[a.Kind]; b.Open() {
-			reason = "breaker"
+			reason = waitBreaker
 			probe = b.Probe
 		}
 		if a.Kind == SubmitReport && correction(a.Report.Status) {
@@ -42,10 +42,10 @@ func (t *turn) gate(ctx context.Context, a Action) (string, error) {
 	case braked:
 		if !begun {
 			t.log.Error("more corrections than plausible; they stop until `limsbridge resume --brake corrections`", "count", count)
-			return "brake", t.commit(ctx, Event{At: time.Now(), Kind: StopEvent, Detail: CorrectionsBrake, Count: count})
+			return waitBrake, t.commit(ctx, Event{At: time.Now(), Kind: StopEvent, Detail: CorrectionsBrake, Count: count})
 		}
-		return "brake", nil
-	case reason != "breaker":
+		return waitBrake, nil
+	case reason != waitBreaker:
 		return reason, nil
 	}
 	if !t.takeProbe(a.Kind) {
@@ -57,9 +57,6 @@ func (t *turn) gate(ctx context.Context, a Action) (string, error) {
 	// The breaker is open and nothing tells yet that WHOOP answers again: a look finds out.
 	return lookFirst, nil
 }
-
-// lookFirst is the gate's answer where a look must succeed before anything else is tried.
-const lookFirst = "look first"
 
 // takeProbe takes the right to make the one call that an open breaker allows. A turn keeps it
 // until the call's outcome is on disk, or the turn ends.

@@ -23,10 +23,13 @@ type finding struct {
 func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Settings) finding {
 	var f finding
 	look := Event{At: at, Kind: LookEvent, Key: &r.Key, Outcome: whoop.Sent}
-	settled := map[uint64]bool{} // attempts in doubt, by whether WHOOP shows them done
+	settled := map[uint64]bool{} // attempts in doubt that this look can settle, by whether they are done
 	elsewhere := map[uuid.UUID]string{}
 	for _, a := range r.Attempts {
-		if a.Action == SetStatus && !a.Open() && !begun.Before(a.Ended.Add(s.DoubtAfter)) {
+		absent := slices.ContainsFunc(a.Requests, func(id uuid.UUID) bool {
+			return !slices.ContainsFunc(shown, func(q whoop.ServiceRequest) bool { return q.ID == id })
+		})
+		if a.Action == SetStatus && !a.Open() && !absent && !begun.Before(a.Ended.Add(s.DoubtAfter)) {
 			settled[a.Seq] = true
 		}
 	}
@@ -43,7 +46,7 @@ func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Setti
 			}
 			if q.BusinessStatus == a.Status {
 				doubted = true // it is there, and it is ours
-			} else {
+			} else if settled[a.Seq] {
 				settled[a.Seq] = false
 			}
 		}
@@ -68,7 +71,7 @@ func judge(r Record, shown []whoop.ServiceRequest, begun, at time.Time, s *Setti
 	f.events = append(f.events, look)
 	for _, a := range r.Attempts {
 		done, ready := settled[a.Seq]
-		if !ready || a.Open() || begun.Before(a.Ended.Add(s.DoubtAfter)) {
+		if !ready {
 			continue
 		}
 		e := Event{At: at, Kind: OutcomeEvent, Key: &r.Key, Intent: a.Seq, Action: a.Action, Status: a.Status, Outcome: whoop.Released, Text: "a later look shows that it was not done"}

@@ -46,27 +46,29 @@ func (l *Loop) Run(ctx context.Context) error {
 		clock = time.Now
 	}
 	every := l.Bridge.settings.Every
-	night, err := cron.ParseStandard(sweepAt)
+	nights, err := cron.ParseStandard(sweepAt)
 	if err != nil {
 		return err
 	}
 	beat := min(every, heartbeat)
-	nextSweep := night.Next(clock().In(l.Zone))
+	nextSweep := nights.Next(clock().In(l.Zone))
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
 		now := clock().Round(0) // without the monotonic reading: the clock on the wall counts
-		if !now.Before(nextSweep) {
-			nextSweep = night.Next(now.In(l.Zone))
-			if err := l.turn(ctx, now, l.Bridge.Sweep); err != nil {
-				return err
-			}
-		}
-		// A clock that was set back must not put the next pass off.
-		if !now.Before(l.next) || l.next.Sub(now) > l.rest {
+		night := !now.Before(nextSweep)
+		// A clock that was set back must not put the next pass off. A sweep comes after a pass: what
+		// it then finds, polling should have seen.
+		if night || !now.Before(l.next) || l.next.Sub(now) > l.rest {
 			l.rest = every
 			l.next = now.Add(every)
 			if err := l.turn(ctx, now, l.Bridge.Pass); err != nil {
+				return err
+			}
+		}
+		if night {
+			nextSweep = nights.Next(now.In(l.Zone))
+			if err := l.turn(ctx, now, l.Bridge.Sweep); err != nil {
 				return err
 			}
 		}

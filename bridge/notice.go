@@ -25,25 +25,19 @@ func keyOf(r lims.Row) Key {
 // record has, that its turn has come, and how far the source was read, in one durable step. No
 // value is kept; the rows are read again when the turn comes.
 func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Summary) error {
-	cursor := b.ledger.Cursor(s)
-	if cursor.Stamp == "" {
-		from := b.settings.StartFrom
-		if from.IsZero() {
-			from = at
-		}
-		var err error
-		if cursor, err = b.lims.Start(ctx, s, from); err != nil {
-			return fmt.Errorf("reading %s: %w", s, err)
-		}
+	cursor, err := b.cursor(ctx, s, at)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", s, err)
 	}
 	back := b.settings.LookBack
 	if b.lookFurther(at) {
 		back = b.settings.HourlyLookBack
 	}
-	err := b.lims.Poll(ctx, s, cursor, back, func(rows []lims.Row, c lims.Cursor) error {
+	err = b.lims.Poll(ctx, s, cursor, back, func(rows []lims.Row, c lims.Cursor) error {
 		if _, err := b.notice(rows, at, sum); err != nil {
 			return err
 		}
+		c.Origin = cursor.Origin
 		b.ledger.Advance(s, c)
 		return nil
 	})
@@ -51,6 +45,41 @@ func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Sum
 		return fmt.Errorf("reading %s: %w", s, err)
 	}
 	return nil
+}
+
+// cursor returns where reading goes on. A source that was never read begins at start_from, or now
+// where there is none yet; one that was read from later on than start_from begins again.
+func (b *Bridge) cursor(ctx context.Context, s lims.Source, at time.Time) (lims.Cursor, error) {
+	c, from := b.ledger.Cursor(s), b.settings.StartFrom
+	if c.Stamp != "" && (from.IsZero() || !from.Before(c.Origin.At)) {
+		return c, nil
+	}
+	if from.IsZero() {
+		from = at
+	}
+	c, err := b.lims.Start(ctx, s, from)
+	if err != nil {
+		return c, err
+	}
+	c.Origin = lims.Origin{At: from, Stamp: c.Stamp}
+	b.ledger.Advance(s, c)
+	return c, nil
+}
+
+// origins are from where the sources are read.
+func (b *Bridge) origins() map[lims.Source]lims.Origin {
+	return map[lims.Source]lims.Origin{
+		lims.Orders: b.ledger.Cursor(lims.Orders).Origin, lims.Results: b.ledger.Cursor(lims.Results).Origin,
+	}
+}
+
+// before reports whether a row changed before start_from, and so is never sent. While there is no
+// start_from yet, and where the change column is no time, the origin stands for it.
+func before(row lims.Row, start time.Time, origin lims.Origin) bool {
+	if start.IsZero() || row.Changed.IsZero() {
+		return origin.Before(row)
+	}
+	return row.Changed.Before(start)
 }
 
 // lookFurther reports whether this pass is the hour's long one.
@@ -126,9 +155,8 @@ func (b *Bridge) named(ctx context.Context, s lims.Source, at time.Time) error {
 	return nil
 }
 
-// before reports whether a row changed before start_from, and so is never sent.
 func (b *Bridge) before(row lims.Row) bool {
-	return !b.settings.StartFrom.IsZero() && !row.Changed.IsZero() && row.Changed.Before(b.settings.StartFrom)
+	return before(row, b.settings.StartFrom, b.ledger.Cursor(row.Source).Origin)
 }
 
 // wake makes a known record's turn come.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"limsbridge/lims"
 	"limsbridge/whoop"
 )
 
@@ -59,23 +60,9 @@ func (p *planner) observations(f *facts) []observed {
 	return out
 }
 
+// observation decides one observation of a service request.
 func (p *planner) observation(f *facts, rule ObservationRule) observed {
 	o := observed{code: rule.Code, optional: rule.Optional}
-	hold := func(k HoldKind, row string) observed {
-		h := Hold{Kind: k, Request: f.request.ID, Detail: rule.Code}
-		if row != "" {
-			h.Source, h.Row = "results", row
-		}
-		o.state = held
-		switch p.hold(h) {
-		case "":
-		case SendAgain:
-			o.state = changed
-		default:
-			o.state = dismissed
-		}
-		return o
-	}
 	var sent *Sent
 	for i, s := range f.request.Sent {
 		if s.Code == rule.Code {
@@ -84,7 +71,8 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 	}
 	row, two := pick(f.results[rule.Code], sent)
 	if two != "" {
-		return hold(TwoRows, two)
+		o.state = p.holdObservation(f, o, TwoRows, two)
+		return o
 	}
 	if row != nil && row.old && p.Record.verdict(beforeStart(f, row)) == SendAgain {
 		again := *row
@@ -92,101 +80,132 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 		row = &again
 	}
 	if row != nil && !row.old {
-		o.row, o.kind, o.text, o.unit, o.at = row.ID, row.kind, row.text, row.unit, *row
-		if row.word == Released {
-			o.print = p.Prints.Observation(f.request.ID, rule.Code, row.text, row.unit, false)
-		}
-		for _, s := range f.request.Sent {
-			if s.Row == row.ID && s.Code != rule.Code {
-				return hold(Recoded, row.ID)
-			}
+		p.version(f, &o, row)
+		if p.sentAs(f, rule.Code, row.ID) {
+			o.state = p.holdObservation(f, o, Recoded, row.ID)
+			return o
 		}
 	}
-	if state := p.doubtful(f, &o, row); state != missing {
+	if p.doubtful(f, &o, row) {
 		o.state = held
 		return o
 	}
-	if row != nil && row.word == Released && slices.ContainsFunc(f.request.Never, func(s Sent) bool { return s.Print == o.print }) {
+	if o.print != (Print{}) && slices.ContainsFunc(f.request.Never, func(s Sent) bool { return s.Print == o.print }) {
 		o.state = dismissed
 		return o
 	}
 	if sent == nil {
-		return p.unsent(f, o, row)
+		o.state = p.unsent(f, &o, row)
+	} else {
+		o.state = p.sentBefore(f, &o, row, sent)
 	}
-	return p.sentBefore(f, o, row, sent, hold)
+	return o
+}
+
+// version fills in the version that the row shows: how it would leave, and its fingerprint. A
+// withdrawal without a value of its own leaves with the configured text.
+func (p *planner) version(f *facts, o *observed, row *resultFact) {
+	o.row, o.kind, o.text, o.unit, o.at = row.ID, row.kind, row.text, row.unit, *row
+	if row.word == Withdrawn && !o.sendable() && p.Settings.WithdrawnValue != "" {
+		o.kind, o.text, o.unit = Textual, p.Settings.WithdrawnValue, ""
+	}
+	if (row.word == Released || row.word == Withdrawn) && o.sendable() {
+		o.print = p.Prints.Observation(f.request.ID, o.code, o.text, o.unit, row.word == Withdrawn)
+	}
+}
+
+// sendable reports whether there is a value that a report can carry.
+func (o observed) sendable() bool { return o.kind == Numeric || o.kind == Textual }
+
+// holdObservation holds an observation, unless a person decided it: then it may be a correction
+// after all, or is dismissed. What has no value to send stays held, whatever was decided.
+func (p *planner) holdObservation(f *facts, o observed, k HoldKind, row string) observationState {
+	h := Hold{Kind: k, Request: f.request.ID, Detail: o.code}
+	if row != "" {
+		h.Source, h.Row = lims.Results, row
+	}
+	switch v := p.hold(h); {
+	case v == "":
+		return held
+	case v != SendAgain:
+		return dismissed
+	case !o.sendable():
+		p.plan.Holds = append(p.plan.Holds, h)
+		return held
+	case o.at.word == Withdrawn:
+		return withdrawn
+	}
+	return changed
+}
+
+// sentAs reports whether the row went out as another observation of the requisition.
+func (p *planner) sentAs(f *facts, code, row string) bool {
+	for _, q := range p.Record.Requests {
+		for _, s := range q.Sent {
+			if s.Row == row && (s.Code != code || q.ID != f.request.ID) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unsent decides an observation that never went out.
-func (p *planner) unsent(f *facts, o observed, row *resultFact) observed {
+func (p *planner) unsent(f *facts, o *observed, row *resultFact) observationState {
 	switch {
 	case row == nil:
-		o.state = missing
+		return missing
 	case row.old && p.Record.verdict(beforeStart(f, row)) != "":
-		o.state = dismissed
+		return dismissed
 	case row.old:
-		o.state = held
 		o.at = *row
+		return held
 	case row.word == Released:
-		o.state = fresh
+		return fresh
 	case row.word == ResultNotMeasurable:
-		o.state = unmeasurable
+		return unmeasurable
 	case row.word == IgnoredResult:
-		o.state = missing
+		return missing
 	case row.word == Withdrawn && o.optional:
-		o.state = unmeasurable
-	default: // a required one that was cancelled before it went out may still be repeated
-		o.state = pending
+		return unmeasurable
 	}
-	return o
+	return pending // a required one that was cancelled before it went out may still be repeated
 }
 
 // sentBefore decides an observation that went out before.
-func (p *planner) sentBefore(f *facts, o observed, row *resultFact, sent *Sent, hold func(HoldKind, string) observed) observed {
+func (p *planner) sentBefore(f *facts, o *observed, row *resultFact, sent *Sent) observationState {
 	switch {
 	case row == nil && f.spoilt[o.code]:
-		o.state = held // by its row, which is there
+		return held // by its row, which is there
 	case row == nil || row.word == IgnoredResult:
-		return hold(Gone, sent.Row)
+		return p.holdObservation(f, *o, Gone, sent.Row)
 	case row.old:
-		o.state = settled
+		return settled
 	case row.word == Released && o.print == sent.Print && !sent.Withdrawn:
-		o.state = settled
+		return settled
+	case row.word == Released && p.Settings.HoldCorrections:
+		return p.holdObservation(f, *o, CorrectionHeld, row.ID)
 	case row.word == Released:
-		o.state = changed
-		if p.Settings.HoldCorrections {
-			return hold(CorrectionHeld, row.ID)
-		}
+		return changed
 	case row.word == Withdrawn && sent.Withdrawn:
-		o.state = settled
+		return settled
 	case row.word == Withdrawn && row.ID != sent.Row &&
 		p.Prints.Observation(f.request.ID, o.code, row.text, row.unit, false) != sent.Print:
-		return hold(Gone, sent.Row) // another row was withdrawn, of another value than the one that went out
+		// Another row was withdrawn, of another value than the one that went out.
+		return p.holdObservation(f, *o, Gone, sent.Row)
+	case row.word == Withdrawn && !o.sendable():
+		return p.holdObservation(f, *o, NoValue, row.ID)
+	case row.word == Withdrawn && p.Settings.HoldCorrections:
+		return p.holdObservation(f, *o, CorrectionHeld, row.ID)
 	case row.word == Withdrawn:
-		if row.kind == BadValue || row.kind == Unmeasurable {
-			if p.Settings.WithdrawnValue == "" {
-				return hold(NoValue, row.ID)
-			}
-			o.kind, o.text = Textual, p.Settings.WithdrawnValue
-		}
-		o.print = p.Prints.Observation(f.request.ID, o.code, o.text, o.unit, true)
-		if p.Settings.HoldCorrections {
-			if o = hold(CorrectionHeld, row.ID); o.state != changed {
-				return o
-			}
-		}
-		o.state = withdrawn
+		return withdrawn
 	case row.word == ResultNotMeasurable:
-		return hold(Contradiction, row.ID)
-	default: // pending again
-		if ready := row.noticed.Add(p.Settings.PendingAfter); p.At.Before(ready) {
-			p.later(ready)
-			p.plan.Notes = append(p.plan.Notes, Note{Kind: string(PendingAgain), Request: f.request.ID, Code: o.code})
-			o.state = pending
-			return o
-		}
-		return hold(PendingAgain, row.ID)
+		return p.holdObservation(f, *o, Contradiction, row.ID)
 	}
-	return o
+	if p.rested(row.noticed.Add(p.Settings.PendingAfter)) { // pending again
+		return p.holdObservation(f, *o, PendingAgain, row.ID)
+	}
+	return pending
 }
 
 // beforeStart is the hold of a result that was released before start_from.
@@ -194,10 +213,10 @@ func beforeStart(f *facts, row *resultFact) Hold {
 	return Hold{Kind: BeforeStart, Request: f.request.ID, Source: row.Source, Row: row.ID}
 }
 
-// doubtful finds the observation in the reports in doubt; missing: in none of them. It is never
-// sent again by itself; where its value changed since, that is urgent to know.
-func (p *planner) doubtful(f *facts, o *observed, row *resultFact) observationState {
-	state := missing
+// doubtful reports whether the observation is in a report in doubt. It is never sent again by
+// itself; where its version changed since, that is urgent to know.
+func (p *planner) doubtful(f *facts, o *observed, row *resultFact) bool {
+	found := false
 	for _, a := range p.Record.Attempts {
 		if a.Action != SubmitReport || !slices.Contains(a.Requests, f.request.ID) {
 			continue
@@ -206,13 +225,13 @@ func (p *planner) doubtful(f *facts, o *observed, row *resultFact) observationSt
 			if s.Code != o.code {
 				continue
 			}
-			state = held
-			if row == nil || row.word != Released || o.print != s.Print {
+			found = true
+			if row == nil || o.print != s.Print {
 				p.hold(Hold{Kind: ChangedInDoubt, Request: f.request.ID, Detail: o.code})
 			}
 		}
 	}
-	return state
+	return found
 }
 
 // pick chooses the row that speaks for an observation: a live one before cancelled and withdrawn

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -73,6 +75,10 @@ type effort struct {
 	silent atomic.Int32 // calls in a row without a usable answer
 	halt   atomic.Bool
 	unkept atomic.Bool // the archive failed
+	// untouched is how many service requests that nothing was ever sent for may still begin.
+	untouched atomic.Int64
+
+	origins map[lims.Source]lims.Origin
 }
 
 func (e *effort) answered() { e.silent.Store(0) }
@@ -92,18 +98,22 @@ type item struct {
 func (b *Bridge) work(ctx context.Context, at time.Time, sum *Summary) error {
 	var stopped string
 	b.ledger.View(func(s *State) { stopped = s.Stopped() })
+	eff := &effort{origins: b.origins()}
 	if stopped == "" {
-		var err error
-		if stopped, err = b.firstPass(ctx, at); err != nil {
+		allowed, err := b.firstPass(ctx, at)
+		if err != nil {
 			return err
 		}
+		if allowed == 0 {
+			stopped = FirstPassBrake
+		}
+		eff.untouched.Store(allowed)
 	}
 	if stopped != "" {
 		sum.waits(stopped)
 		return nil
 	}
 	items := make(chan item, batch)
-	eff := &effort{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(items)
@@ -129,37 +139,61 @@ func (b *Bridge) work(ctx context.Context, at time.Time, sum *Summary) error {
 	return err
 }
 
-// firstPass brakes a first sending pass that is larger than plausible.
-func (b *Bridge) firstPass(ctx context.Context, at time.Time) (string, error) {
+// firstPass brakes a first sending that is larger than plausible: it returns how many service
+// requests that nothing was ever sent for may begin in this pass. Until the backlog of the
+// beginning is gone, a person lets it go by count.
+func (b *Bridge) firstPass(ctx context.Context, at time.Time) (int64, error) {
 	limit := b.settings.Brake.FirstPass
-	check := b.settings.Send && limit > 0
-	b.ledger.View(func(s *State) { check = check && s.Intents == 0 && !s.released(FirstPassBrake, at) })
-	if !check {
-		return "", nil
-	}
-	requests, mark := 0, ""
-	for {
-		keys, next, err := b.ledger.Due(at, mark, batch)
-		if err != nil {
-			return "", err
+	first, left := false, 0
+	b.ledger.View(func(s *State) {
+		first = s.Intents == 0
+		for _, r := range s.Releases {
+			if r.Kind == FirstPassBrake {
+				first = true
+				if at.Before(r.Until) {
+					left = max(0, r.Left)
+				}
+			}
 		}
+	})
+	if !b.settings.Send || limit <= 0 || !first {
+		return math.MaxInt64, nil
+	}
+	untouched, err := b.untouched(at.Add(blockedFor))
+	switch {
+	case err != nil:
+		return 0, err
+	case untouched <= limit:
+		return math.MaxInt64, nil
+	case left > 0:
+		return int64(left), nil
+	}
+	b.log.Error("the first sending pass is larger than plausible; nothing is sent until `limsbridge resume --brake first_pass --count N`", "tests", untouched, "plausible", limit)
+	_, err = b.ledger.Commit(ctx, Event{At: at, Kind: StopEvent, Detail: FirstPassBrake, Count: untouched})
+	return 0, err
+}
+
+// untouched counts the LIMS tests of records that are due until then and that nothing was ever
+// sent for.
+func (b *Bridge) untouched(until time.Time) (int, error) {
+	n := 0
+	for mark, more := "", true; more; more = mark != "" {
+		keys, next, err := b.ledger.Due(until, mark, batch)
+		if err != nil {
+			return 0, err
+		}
+		mark = next
 		for _, k := range keys {
 			r, _, err := b.ledger.Load(k)
 			if err != nil {
-				return "", err
+				return 0, err
 			}
-			requests += max(1, r.ordered())
-		}
-		if mark = next; mark == "" {
-			break
+			if !slices.ContainsFunc(r.Requests, func(q Request) bool { return q.Status != "" || len(q.Sent) > 0 }) {
+				n += max(1, r.ordered())
+			}
 		}
 	}
-	if requests <= limit {
-		return "", nil
-	}
-	b.log.Error("the first sending pass is larger than plausible; nothing is sent until `limsbridge resume --brake first_pass --count N`", "tests", requests, "plausible", limit)
-	_, err := b.ledger.Commit(ctx, Event{At: at, Kind: StopEvent, Detail: FirstPassBrake, Count: requests})
-	return FirstPassBrake, err
+	return n, nil
 }
 
 // ordered is how many LIMS tests of the record the orders source has shown.

@@ -26,6 +26,8 @@ type Input struct {
 	Mapping  *Mapping
 	Settings *Settings
 	Prints   *Fingerprints
+	// Origins are from where each source is read; what changed before is never sent.
+	Origins map[lims.Source]lims.Origin
 }
 
 // Shown is the part of a look that lives in memory only.
@@ -42,8 +44,6 @@ type Plan struct {
 	Holds   []Hold // Seq and Since are not set
 	// Due is when to plan again although nothing changed; zero: only after a change.
 	Due time.Time
-	// Notes are facts that a person should hear of once: codes of alerts, no values.
-	Notes []Note
 	// Received are observations that WHOOP has by the word of a person: they count as sent.
 	Received []Received
 }
@@ -52,13 +52,6 @@ type Plan struct {
 type Received struct {
 	Decision
 	Prints []Sent
-}
-
-// Note is something worth an alert that holds nothing up.
-type Note struct {
-	Kind    string // correction, pending_again
-	Request uuid.UUID
-	Code    string
 }
 
 // Action is one call to be made.
@@ -77,6 +70,9 @@ type Action struct {
 type planner struct {
 	Input
 	plan Plan
+	// loose says that a result is held which may belong to any service request of the record:
+	// none of them is complete.
+	loose bool
 }
 
 // Decide plans one record. The rules are the table "One service request, decided" of the README,
@@ -117,6 +113,11 @@ func (p *planner) record() {
 				p.hold(Hold{Kind: BadID, Source: r.Source, Row: r.ID, Detail: "requisition_id"})
 			}
 		}
+		for _, h := range p.Record.Holds {
+			if h.Kind == BadRow && h.Row == "" {
+				p.hold(h) // of rows that cannot be named: only a sweep ends it
+			}
+		}
 		return
 	}
 	lasting := false
@@ -126,36 +127,25 @@ func (p *planner) record() {
 			lasting = true
 		}
 	}
-	if wait, since := p.statusInDoubt(); wait {
-		// A delayed call may still land: only a look begun later tells, and until then nothing
-		// else goes out for this requisition.
-		p.doubts()
-		if ready := since.Add(p.Settings.DoubtAfter); p.At.Before(ready) {
-			p.later(ready)
-		} else {
-			p.look(whoop.Progress)
-		}
-		return
-	}
 	if p.Record.dismissed(NotFound, uuid.Nil) {
 		return
 	}
-	if len(p.Record.Requests) == 0 || lasting {
-		if p.Shown == nil && len(p.Rows) > 0 {
+	if unknown := slices.ContainsFunc(p.Record.Holds, func(h Hold) bool { return h.Kind == NotFound }); len(p.Record.Requests) == 0 && (p.Shown == nil || unknown) {
+		switch {
+		case len(p.Rows) == 0:
+		case p.Shown == nil:
 			p.look(whoop.Progress)
-		} else if len(p.Rows) > 0 {
+		default:
 			p.later(p.At.Add(p.Settings.LookFor))
 		}
-		if len(p.Record.Requests) == 0 {
-			return
-		}
+		return
 	}
+	// From here on every hold is found, also where nothing may be sent: holds end only when what
+	// they are about has ended.
 	p.doubts()
 	all := p.gather(p.Rows)
 	p.vanished()
-	if p.otherPatient() {
-		return
-	}
+	other := p.otherPatient()
 	var steps [][]Action
 	for i := range p.Record.Requests {
 		q := &p.Record.Requests[i]
@@ -165,19 +155,34 @@ func (p *planner) record() {
 		}
 		steps = append(steps, p.request(f))
 	}
-	if lasting {
-		return // the look is planned, or was made and changed nothing
-	}
-	if calls := slices.Concat(steps...); p.Shown == nil && len(calls) > 0 {
+	calls := slices.Concat(steps...)
+	doubt, since := p.statusInDoubt()
+	switch ready := since.Add(p.Settings.DoubtAfter); {
+	case doubt && p.At.Before(ready):
+		// A delayed call may still land: only a look begun later tells, and until then nothing
+		// else goes out for this requisition.
+		p.later(ready)
+	case doubt && p.Shown != nil && p.Shown.Now:
+		p.later(p.At.Add(p.Settings.DoubtAfter)) // the look did not show all of it
+	case doubt:
+		p.look(whoop.Progress)
+	case lasting || len(p.Record.Requests) == 0:
+		if p.Shown == nil && len(p.Rows) > 0 {
+			p.look(whoop.Progress)
+		} else if len(p.Rows) > 0 {
+			p.later(p.At.Add(p.Settings.LookFor))
+		}
+	case other:
+	case p.Shown == nil && len(calls) > 0:
 		// Before statuses too: after a rollback they would go back.
 		class := whoop.Progress
 		for _, a := range calls {
 			class = min(class, a.Class)
 		}
 		p.look(max(class, whoop.Finals))
-		return
+	default:
+		p.plan.Actions = p.merge(steps)
 	}
-	p.plan.Actions = p.merge(steps)
 }
 
 // statusInDoubt reports whether a status call of this record is in doubt, and since when.
@@ -215,7 +220,9 @@ func (p *planner) vanished() {
 	}
 	for _, m := range p.Record.Rows {
 		if m.Released && !sent[m.ID] && !present[rowRef{m.Source, m.ID}] {
-			p.hold(Hold{Kind: Gone, Source: m.Source, Row: m.ID})
+			if p.hold(Hold{Kind: Gone, Source: m.Source, Row: m.ID}) == "" {
+				p.loose = true
+			}
 		}
 	}
 }

@@ -94,7 +94,7 @@ func (r *Rehearsal) record(ctx context.Context, k Key, rows []lims.Row, at time.
 	}
 	rec.Rows = nil
 	for _, row := range rows {
-		rec.Rows = append(rec.Rows, RowMark{Source: row.Source, ID: row.ID, Noticed: at})
+		rec.Rows = append(rec.Rows, RowMark{Source: row.Source, ID: row.ID, Noticed: at, Version: prints.Row(row)})
 	}
 	shown, compared, err := r.look(ctx, &rec, at)
 	if err != nil {
@@ -123,7 +123,11 @@ func (r *Rehearsal) others(ctx context.Context, rec Record, rows []lims.Row) ([]
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, more...)
+		for _, row := range more {
+			if keyOf(row) == rec.Key {
+				rows = append(rows, row)
+			}
+		}
 	}
 	return rows, nil
 }

@@ -14,6 +14,7 @@ func (p *planner) request(f *facts) []Action {
 	obs := p.observations(f)
 	unsent, corrections := of(obs, fresh), of(obs, changed, withdrawn)
 	releases := len(unsent)+len(corrections) > 0
+	refused := p.refused(f)
 
 	switch {
 	case q.Revoked || q.Status.Issue():
@@ -21,17 +22,17 @@ func (p *planner) request(f *facts) []Action {
 			p.hold(Hold{Kind: AfterEnd, Request: q.ID})
 		}
 		return nil
-	case f.blocked || p.refused(f):
+	case f.blocked || refused || p.Record.closed(q.ID):
 		return nil
-	case p.Record.closed(q.ID):
-		return nil
+	case f.old() && !releases:
+		return nil // all of it was before start_from
 	case len(f.orders) == 0:
 		if !releases || !p.rested(f.changed.Add(p.Settings.Settle)) || p.hold(Hold{Kind: NoOrder, Request: q.ID}) != SendAgain {
 			return nil
 		}
 	}
 	if issue, row, ok := f.issue(); issue != "" || !ok {
-		if ok && !releases && !p.reported(f) {
+		if ok && !releases && !f.heldResults && len(of(obs, held)) == 0 && !p.reported(f) {
 			return p.issue(f, issue)
 		}
 		if p.hold(Hold{Kind: Contradiction, Request: q.ID, Source: lims.Orders, Row: row.ID}) != SendAgain {
@@ -86,9 +87,14 @@ func (p *planner) refused(f *facts) bool {
 	return found
 }
 
+// old reports whether all that the orders show of this request changed before start_from.
+func (f *facts) old() bool {
+	return len(f.orders) > 0 && !slices.ContainsFunc(f.orders, func(o orderFact) bool { return !o.old })
+}
+
 // reported reports whether a report of this request went out, or may have.
 func (p *planner) reported(f *facts) bool {
-	return len(f.request.Sent) > 0 || slices.ContainsFunc(p.Record.Attempts, func(a Attempt) bool {
+	return len(f.request.Sent) > 0 || rank(f.request) >= whoop.PartialResultsReady.Rank() || slices.ContainsFunc(p.Record.Attempts, func(a Attempt) bool {
 		return a.Action == SubmitReport && slices.Contains(a.Requests, f.request.ID)
 	})
 }
@@ -256,7 +262,7 @@ func (p *planner) failed(f *facts, obs []observed) []observed {
 
 // complete reports whether every observation is in, or will certainly not come.
 func (p *planner) complete(f *facts, obs []observed) bool {
-	if f.heldResults {
+	if f.heldResults || p.loose {
 		return false
 	}
 	// An optional result without a row may still get one, unless the order says that it is done.

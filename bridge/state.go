@@ -37,8 +37,8 @@ type MinuteCount struct {
 	Calls int       `json:"calls"`
 }
 
-// HourCount is the number of accepted reports in one hour, and how many of them corrected or
-// amended something.
+// HourCount is the number of reports that were accepted in one hour, and of those that were begun
+// to correct or amend something.
 type HourCount struct {
 	Start       time.Time `json:"start"`
 	Reports     int       `json:"reports"`
@@ -68,6 +68,7 @@ func (s *State) Apply(e Event) {
 	case IntentEvent:
 		s.Intents++
 		s.call(e.At)
+		s.intent(e)
 	case LookEvent:
 		s.call(e.At)
 		for kind, b := range s.Breakers {
@@ -114,27 +115,39 @@ func (s *State) outcome(e Event) {
 			delete(s.Breakers, e.Action)
 		}
 	}
-	if e.Action != SubmitReport || e.Outcome != whoop.Sent {
-		return
+	if e.Action == SubmitReport && e.Outcome == whoop.Sent {
+		s.hour(e.At).Reports++
 	}
-	start := e.At.UTC().Truncate(time.Hour)
-	n := len(s.Hours)
-	if n == 0 || start.After(s.Hours[n-1].Start) {
-		old := e.At.Add(-25 * time.Hour)
-		s.Hours = slices.DeleteFunc(s.Hours, func(h HourCount) bool { return h.Start.Before(old) })
-		s.Hours = append(s.Hours, HourCount{Start: start})
-		n = len(s.Hours)
+}
+
+// intent counts what brakes look at: when a call is about to be made, so that calls side by side
+// do not pass a brake together.
+func (s *State) intent(e Event) {
+	if e.Action == SubmitReport && correction(e.Report) {
+		s.hour(e.At).Corrections++
+		s.release(CorrectionsBrake, 1)
 	}
-	s.Hours[n-1].Reports++
-	if !correction(e.Report) {
-		return
-	}
-	s.Hours[n-1].Corrections++
+	s.release(FirstPassBrake, e.Count)
+}
+
+// release uses up n of what a person let go.
+func (s *State) release(kind string, n int) {
 	for i := range s.Releases {
-		if s.Releases[i].Kind == CorrectionsBrake {
-			s.Releases[i].Left--
+		if s.Releases[i].Kind == kind {
+			s.Releases[i].Left -= n
 		}
 	}
+}
+
+// hour returns the count of the hour of that time.
+func (s *State) hour(at time.Time) *HourCount {
+	start := at.UTC().Truncate(time.Hour)
+	if n := len(s.Hours); n == 0 || start.After(s.Hours[n-1].Start) {
+		old := at.Add(-25 * time.Hour)
+		s.Hours = slices.DeleteFunc(s.Hours, func(h HourCount) bool { return h.Start.Before(old) })
+		s.Hours = append(s.Hours, HourCount{Start: start})
+	}
+	return &s.Hours[len(s.Hours)-1]
 }
 
 func (s *State) act(e Event) {
@@ -157,7 +170,7 @@ func (s *State) act(e Event) {
 		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return !x.Brake() })
 	case ReleaseAct:
 		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return x.Kind == e.Detail })
-		s.Releases = slices.DeleteFunc(s.Releases, func(r Release) bool { return r.Kind == e.Detail || r.Until.Before(e.At) })
+		s.Releases = slices.DeleteFunc(s.Releases, func(r Release) bool { return r.Kind == e.Detail })
 		s.Releases = append(s.Releases, Release{Kind: e.Detail, Left: e.Count, Until: e.At.Add(time.Hour)})
 	case ConfirmStartAct:
 		if t, err := time.Parse(time.RFC3339Nano, e.Detail); err == nil && !s.Started(t) {

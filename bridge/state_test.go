@@ -21,11 +21,11 @@ func TestCorrectionsBrake(t *testing.T) {
 	} {
 		var s State
 		for i := range tt.reports + tt.corrections {
-			r := whoop.ReportFinal
+			e := Event{Kind: OutcomeEvent, At: at.Add(-time.Duration(i%20) * time.Hour), Action: SubmitReport, Report: whoop.ReportFinal, Outcome: whoop.Sent}
 			if i >= tt.reports {
-				r = whoop.ReportCorrected
+				e.Kind, e.Report = IntentEvent, whoop.ReportCorrected
 			}
-			s.Apply(Event{Kind: OutcomeEvent, At: at.Add(-time.Duration(i%20) * time.Hour), Action: SubmitReport, Report: r, Outcome: whoop.Sent})
+			s.Apply(e)
 		}
 		if got, n := s.CorrectionsBraked(brake, at); got != tt.brakes {
 			t.Errorf("%d reports, %d corrections: braked %v (%d)", tt.reports, tt.corrections, got, n)
@@ -33,7 +33,7 @@ func TestCorrectionsBrake(t *testing.T) {
 	}
 	var s State
 	for range 20 {
-		s.Apply(Event{Kind: OutcomeEvent, At: at, Action: SubmitReport, Report: whoop.ReportCorrected, Outcome: whoop.Sent})
+		s.Apply(Event{Kind: IntentEvent, At: at, Action: SubmitReport, Report: whoop.ReportCorrected})
 	}
 	s.Apply(Event{Kind: StopEvent, At: at, Detail: CorrectionsBrake, Count: 21})
 	if s.Stopped() != "" {
@@ -44,7 +44,7 @@ func TestCorrectionsBrake(t *testing.T) {
 		if got, _ := s.CorrectionsBraked(brake, at.Add(time.Minute)); got != want {
 			t.Errorf("correction %d after a release of two: braked %v", i+1, got)
 		}
-		s.Apply(Event{Kind: OutcomeEvent, At: at, Action: SubmitReport, Report: whoop.ReportCorrected, Outcome: whoop.Sent})
+		s.Apply(Event{Kind: IntentEvent, At: at, Action: SubmitReport, Report: whoop.ReportCorrected})
 	}
 	s.Apply(Event{Kind: ActEvent, At: at, Act: ReleaseAct, Detail: CorrectionsBrake, Count: 2})
 	if got, _ := s.CorrectionsBraked(brake, at.Add(time.Hour)); !got {

@@ -12,6 +12,8 @@ func Consequence(k HoldKind, v Verdict) string {
 		return "it counts as sent; statuses and later corrections go on"
 	case k == Doubt && v == SendAgain:
 		return "it is sent again; if WHOOP has it, it then exists twice"
+	case k == Doubt && v == NeverSend:
+		return "these versions are never sent; a later version goes out as if it were the first"
 	case k == Elsewhere && v == WasReceived:
 		return "WHOOP's status is taken over, and what is released now counts as sent"
 	case k == Elsewhere && v == SendAgain:

@@ -15,14 +15,9 @@ import (
 	"limsbridge/whoop"
 )
 
-const (
-	// rounds bounds how often one turn plans again. A plan comes to rest after a look and one
-	// execution; more rounds are a mistake in the rules, and nothing is sent for it any more.
-	rounds = 8
-	// blockedFor is how long a record rests that a person's decision (or the mode) holds up. The
-	// decision wakes it earlier; until then it is read again once a day, for its holds' sake.
-	blockedFor = 24 * time.Hour
-)
+// rounds bounds how often one turn plans again. A plan comes to rest after a look and one
+// execution; more rounds are a mistake in the rules, and nothing is sent for it any more.
+const rounds = 8
 
 // turn is one record's turn in a pass.
 type turn struct {
@@ -33,7 +28,7 @@ type turn struct {
 	sum     *Summary
 	marks   []RowMark
 	pending []Event // to be committed with the next intent, or at the end
-	wait    string  // why something stays unsent, "" for nothing
+	wait    waitReason
 	class   whoop.Class
 	shownAt *Shown
 	renewed bool // a 401 was answered by a new token once
@@ -50,7 +45,7 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 	if err != nil {
 		return err
 	}
-	t.marks = t.present(r)
+	t.marks, t.class = t.present(r), r.Urgency
 	t.shownAt = b.fresh(it.key, at)
 	var plan Plan
 	for range rounds {
@@ -60,9 +55,10 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 		r.Key, r.Rows = it.key, t.marks
 		plan = Decide(Input{
 			At: at, Record: r, Rows: it.rows, Shown: t.shownAt,
-			Mapping: b.mapping, Settings: &b.settings, Prints: b.prints,
+			Mapping: b.mapping, Settings: &b.settings, Prints: b.prints, Origins: eff.origins,
 		})
 		t.holds(r, plan)
+		t.class = plan.class(t.class)
 		for _, rc := range plan.Received {
 			t.pending = append(t.pending, rc.event(t.key, time.Now()))
 		}
@@ -81,7 +77,7 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 		}
 	}
 	b.log.Error("a plan does not come to rest; nothing more is sent for this record", "record", it.key.String())
-	t.wait = "restless"
+	t.wait = waitMistake
 	return t.rest(plan)
 }
 
@@ -120,38 +116,87 @@ func (t *turn) holds(r Record, plan Plan) {
 	}
 }
 
-// execute makes the calls of a plan, one after the other. It returns true if the record is to be
-// planned again at once.
-func (t *turn) execute(ctx context.Context, plan Plan) (bool, error) {
-	for _, a := range plan.Actions {
-		if ctx.Err() != nil {
-			t.wait = "stopping"
-			break
+// class is the most urgent class of the planned calls; a plan that only looks does not tell.
+func (p Plan) class(known whoop.Class) whoop.Class {
+	class, found := whoop.Progress, false
+	for _, a := range p.Actions {
+		if a.Kind != Look {
+			class, found = min(class, a.Class), true
 		}
-		reason, err := t.gate(ctx, a)
+	}
+	if !found {
+		return known
+	}
+	return class
+}
+
+// execute makes the calls of a plan, one after the other. What must wait keeps what follows it for
+// the same service requests, and not the others. It returns true if the record is to be planned
+// again at once.
+func (t *turn) execute(ctx context.Context, plan Plan) (bool, error) {
+	var waiting []uuid.UUID
+	actions := slices.Clone(plan.Actions)
+	for len(actions) > 0 {
+		a := actions[0]
+		actions = actions[1:]
+		if slices.ContainsFunc(a.Requests, func(id uuid.UUID) bool { return slices.Contains(waiting, id) }) {
+			if a.Whole {
+				actions = append(a.apart(), actions...)
+			}
+			continue
+		}
+		reason, err := t.mayCall(ctx, a)
 		if err != nil {
 			return false, err
 		}
-		if reason == "silent" {
-			t.wait, t.class = reason, a.Class
-			break
-		}
-		if a.Kind == Look || reason == lookFirst {
+		switch {
+		case reason == lookFirst, reason == "" && a.Kind == Look:
 			return t.look(ctx, a)
-		}
-		if reason != "" {
-			t.wait, t.class = reason, a.Class
-			break
+		case reason == waitPaused && a.Whole:
+			actions = append(a.apart(), actions...) // one of its tests is paused, the others are not
+			continue
+		case reason.own():
+			if t.wait == "" || reason.due(t.at, 0).Before(t.wait.due(t.at, 0)) {
+				t.wait = reason
+			}
+			waiting = append(waiting, a.Requests...)
+			continue
+		case reason != "":
+			t.wait = reason
+			return false, t.commit(ctx)
 		}
 		done, again, err := t.submit(ctx, a)
 		if err != nil || again {
 			return again, errors.Join(err, t.commit(ctx))
+		}
+		if !done && t.wait.own() {
+			waiting = append(waiting, a.Requests...)
+			continue
 		}
 		if !done {
 			break
 		}
 	}
 	return len(plan.Actions) > 0 && t.wait == "", t.commit(ctx)
+}
+
+// mayCall is the gate, unless the service is stopping.
+func (t *turn) mayCall(ctx context.Context, a Action) (waitReason, error) {
+	if ctx.Err() != nil {
+		return waitStopping, nil
+	}
+	return t.gate(ctx, a)
+}
+
+// apart is a status of a whole requisition as one call for each service request.
+func (a Action) apart() []Action {
+	var out []Action
+	for i, id := range a.Requests {
+		one := a
+		one.Whole, one.Requests, one.Tests = false, []uuid.UUID{id}, a.Tests[i:i+1]
+		out = append(out, one)
+	}
+	return out
 }
 
 // commit makes the pending events durable.
@@ -177,42 +222,34 @@ func (t *turn) commitSeq(ctx context.Context, more ...Event) (uint64, error) {
 // rest notes the present rows and when the record's turn comes again.
 func (t *turn) rest(plan Plan) error {
 	due := plan.Due
-	switch t.wait {
-	case "":
-	case "quota", "silent", "stopping", "breaker", "token", "archive":
-		due = t.at
-	default:
-		due = t.at.Add(blockedFor)
-	}
 	if t.wait != "" {
-		t.sum.waits(t.wait)
+		t.sum.waits(string(t.wait))
+		if w := t.wait.due(t.at, t.settings.Every); due.IsZero() || w.Before(due) {
+			due = w
+		}
 	}
 	return t.ledger.Note(t.key, func(r *Record) {
 		r.Rows = t.marks
 		r.Due, r.Urgency = due, t.class
-		if t.wait == "" {
-			r.Urgency = whoop.Finals
-		}
 	})
 }
 
 // permit takes quota and token, or says why not.
-func (t *turn) permit(ctx context.Context, c whoop.Class) (whoop.Permit, bool) {
-	p, err := t.api.Permit(ctx, c)
+func (t *turn) permit(ctx context.Context) (whoop.Permit, bool) {
+	p, err := t.api.Permit(ctx, t.class)
 	if err == nil {
 		return p, true
 	}
-	t.class = c
 	var quota *whoop.QuotaError
 	switch {
 	case errors.As(err, &quota):
-		t.wait = "quota"
+		t.wait = waitQuota
 		t.eff.halt.Store(true)
 		t.sum.add(func(s *Summary) { s.Retry = quota.Until })
 	case ctx.Err() != nil:
-		t.wait = "stopping"
+		t.wait = waitStopping
 	default:
-		t.wait = "token"
+		t.wait = waitToken
 		t.eff.unanswered()
 		t.log.Warn("no access token; nothing was sent", "reason", err.Error())
 	}
@@ -221,7 +258,7 @@ func (t *turn) permit(ctx context.Context, c whoop.Class) (whoop.Permit, bool) {
 
 // look asks WHOOP what it shows of the record.
 func (t *turn) look(ctx context.Context, a Action) (bool, error) {
-	p, ok := t.permit(ctx, a.Class)
+	p, ok := t.permit(ctx)
 	if !ok {
 		return false, t.commit(ctx)
 	}
@@ -289,7 +326,7 @@ func (t *turn) notFound(ctx context.Context, answer whoop.Answer, at time.Time) 
 		return err
 	}
 	h := Hold{Kind: NotFound, Detail: strconv.Itoa(answer.Code)}
-	if slices.ContainsFunc(r.Holds, h.same) {
+	if slices.ContainsFunc(r.Holds, func(o Hold) bool { return o.Kind == NotFound }) {
 		return t.commit(ctx)
 	}
 	t.sum.add(func(s *Summary) { s.HoldsBegun++ })
@@ -301,7 +338,7 @@ func (t *turn) notFound(ctx context.Context, answer whoop.Answer, at time.Time) 
 // write, the outcome is on disk before anything that follows from it. done: it was sent; again:
 // it is to be planned again at once.
 func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err error) {
-	p, ok := t.permit(ctx, a.Class)
+	p, ok := t.permit(ctx)
 	if !ok {
 		return false, false, nil
 	}
@@ -315,7 +352,7 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 	if err := admissible(r, a); err != nil {
 		t.api.Return(p)
 		t.log.Error("a planned call contradicts the ledger and was not made", "record", t.key.String(), "reason", err.Error())
-		t.wait = "contradiction"
+		t.wait = waitMistake
 		return false, false, nil
 	}
 	begun := time.Now()
@@ -323,11 +360,14 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 		t.api.Return(p)
 		return false, false, nil
 	}
-	intent := Event{
-		At: begun, Kind: IntentEvent, Key: &t.key, Action: a.Kind, Whole: a.Whole,
-		Requests: a.Requests, Status: a.Status, Report: a.Report.Status, Prints: a.Prints,
+	seq, err := t.intend(ctx, Event{
+		At: begun, Kind: IntentEvent, Key: &t.key, Action: a.Kind, Whole: a.Whole, Requests: a.Requests,
+		Status: a.Status, Report: a.Report.Status, Prints: a.Prints, Count: untouched(r, a),
+	})
+	if seq == 0 {
+		t.api.Return(p)
+		return false, false, err
 	}
-	seq, err := t.commitSeq(ctx, intent)
 	if err != nil {
 		return false, false, err
 	}
@@ -388,6 +428,39 @@ func (t *turn) succeed(r Record, a Action) {
 	}
 }
 
+// intend makes the intent durable and returns its number, or 0 where a brake keeps the call back
+// after all: what a person released by count is counted here, one call after the other, and the
+// gate's answer may be older than other turns' intents.
+func (t *turn) intend(ctx context.Context, intent Event) (uint64, error) {
+	if intent.Count > 0 && t.eff.untouched.Add(-int64(intent.Count)) < 0 {
+		t.wait = waitFirstPass
+		return 0, nil
+	}
+	if !correction(intent.Report) {
+		return t.commitSeq(ctx, intent)
+	}
+	t.correcting.Lock()
+	defer t.correcting.Unlock()
+	braked := false
+	t.ledger.View(func(s *State) { braked, _ = s.CorrectionsBraked(t.settings.Brake, t.at) })
+	if braked {
+		t.wait = waitBrake
+		return 0, nil
+	}
+	return t.commitSeq(ctx, intent)
+}
+
+// untouched is how many of the call's service requests nothing was ever sent for.
+func untouched(r Record, a Action) int {
+	n := 0
+	for _, id := range a.Requests {
+		if q := r.Request(id); q != nil && q.Status == "" && len(q.Sent) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (t *turn) call(ctx context.Context, p whoop.Permit, a Action) whoop.Answer {
 	switch {
 	case a.Kind == SubmitReport:
@@ -402,13 +475,13 @@ func (t *turn) call(ctx context.Context, p whoop.Permit, a Action) whoop.Answer 
 func (t *turn) outcome(answer whoop.Answer) {
 	switch {
 	case answer.Code == 429:
-		t.wait = "quota"
+		t.wait = waitQuota
 		t.eff.halt.Store(true)
 	case answer.Code == 401:
-		t.wait = "token"
+		t.wait = waitToken
 		t.eff.unanswered()
 	default:
-		t.wait = "silent"
+		t.wait = waitSilent
 		t.eff.unanswered()
 	}
 }
@@ -476,6 +549,9 @@ func admissible(r Record, a Action) error {
 			}
 		}
 		for _, p := range a.Prints {
+			if slices.ContainsFunc(q.Never, func(s Sent) bool { return s.Print == p.Print }) {
+				return errors.New("a person decided that an observation is never sent")
+			}
 			if slices.ContainsFunc(q.Sent, func(s Sent) bool { return s.Code == p.Code && s.Print == p.Print }) {
 				return errors.New("an observation was sent already")
 			}

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"limsbridge/bridge"
+	"limsbridge/lims"
 	"limsbridge/whoop/sandbox"
 )
 
@@ -261,6 +263,44 @@ func TestVerificationEndsWithItsReader(t *testing.T) {
 		_, err := v.Run(t.Context(), time.Now().Add(-time.Hour), time.Now(), func(bridge.Difference) error { told++; return stop })
 		if !errors.Is(err, stop) || told != 1 {
 			t.Errorf("told %d, ended with %v", told, err)
+		}
+	})
+}
+
+// meanwhile is a LIMS that lets something happen once, after rows were read by id.
+type meanwhile struct {
+	bridge.LIMS
+	happens func()
+}
+
+func (m *meanwhile) Fetch(ctx context.Context, s lims.Source, ids []string) ([]lims.Row, error) {
+	rows, err := m.LIMS.Fetch(ctx, s, ids)
+	if f := m.happens; f != nil {
+		m.happens = nil
+		f()
+	}
+	return rows, err
+}
+
+// What is sent while it is verified is no difference.
+func TestVerificationBesidePasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sandbox.Options{})
+		q, _ := r.ordered("LIPID_PANEL")
+		r.lipids(q, "5.40")
+		r.passes(30 * time.Minute)
+		l := &meanwhile{r.reader, func() {
+			r.result(q, "LIPID", "CHOL", "6.1", "A")
+			r.passes(30 * time.Minute)
+			r.want(2, 4, nil)
+		}}
+		v := &bridge.Verification{LIMS: l, Ledger: r.ledger, Mapping: r.mapping, Settings: r.settings}
+		got, err := v.Run(t.Context(), time.Now().Add(-time.Hour), time.Now(), func(d bridge.Difference) error {
+			t.Errorf("told %+v", d)
+			return nil
+		})
+		if err != nil || len(got.Tests) != 1 || got.Tests[0].Equal != 3 || l.happens != nil {
+			t.Errorf("%+v %v", got, err)
 		}
 	})
 }

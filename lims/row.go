@@ -53,10 +53,33 @@ type Cursor struct {
 	// date-times (integer, rowversion): looking back ten minutes needs to know where that was.
 	// Oldest first, at most a few dozen entries.
 	Trail []TrailMark `json:"trail,omitempty"`
+	// Origin is the caller's; reading carries it along.
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // TrailMark is one entry of Cursor.Trail.
 type TrailMark struct {
 	At    time.Time `json:"at"`
 	Stamp string    `json:"stamp"`
+}
+
+// Origin is from where a source is read: what changed before is none of the bridge's business.
+type Origin struct {
+	At    time.Time `json:"at,omitzero"`
+	Stamp string    `json:"stamp,omitempty"` // of a change column that is no date-time: the head at that time
+}
+
+// Before reports whether the row changed before the origin, as far as its stamp can tell. A row
+// without a stamp does not.
+func (o Origin) Before(r Row) bool {
+	switch {
+	case r.Stamp == "":
+		return false
+	case !r.Changed.IsZero():
+		return r.Changed.Before(o.At)
+	case o.Stamp == "":
+		return false
+	}
+	// Integers and rowversions grow: the longer text is the greater number.
+	return len(r.Stamp) < len(o.Stamp) || len(r.Stamp) == len(o.Stamp) && r.Stamp <= o.Stamp
 }

@@ -51,23 +51,28 @@ only with --values, and only on a terminal.`,
 			defer func() { err = errors.Join(err, reader.Close()) }()
 			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge()}
 			p := &previewer{out: cmd.OutOrStdout(), values: values}
-			if len(problems) == 0 {
+			running := false
+			l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
+			switch {
+			case err == nil:
+				r.Ledger = l
+				defer func() { err = errors.Join(err, l.Close()) }()
+			case errors.Is(err, ledger.ErrMissing):
+				fmt.Fprintln(p.out, "Without the ledger, as if nothing had ever been sent:", err)
+			case errors.Is(err, ledger.ErrLocked):
+				// Calls beside those of the service would look to it like somebody else's.
+				fmt.Fprintln(p.out, "The service is running: without its ledger, as if nothing had ever been sent, and without WHOOP.")
+				running = true
+			default:
+				return err
+			}
+			if len(problems) == 0 && !running {
 				client, err := openWHOOP(cfg, nil)
 				if err != nil {
 					return err
 				}
 				defer client.Close()
 				r.API = client
-			}
-			l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
-			switch {
-			case err == nil:
-				r.Ledger = l
-				defer func() { err = errors.Join(err, l.Close()) }()
-			case errors.Is(err, ledger.ErrMissing), errors.Is(err, ledger.ErrLocked):
-				fmt.Fprintln(p.out, "Without the ledger, as if nothing had ever been sent:", err)
-			default:
-				return err
 			}
 			if err := r.Run(cmd.Context(), time.Now().Add(-span), time.Now(), p.show); err != nil {
 				return err
