@@ -242,6 +242,17 @@ func TestBackup(t *testing.T) {
 		}
 		known(t, open(t, again, Options{}))
 	})
+	t.Run("whose journal goes further than its bbolt file, and than the journal in place", func(t *testing.T) {
+		dir := crashed(t)
+		l := open(t, dir, Options{ReadOnly: true})
+		backup := filepath.Join(t.TempDir(), "backup")
+		_, err := l.Backup(backup, false, start)
+		must(t, errors.Join(err, l.Close(), os.Remove(filepath.Join(dir, storeName))))
+		cut(t, newest(t, dir), 2)
+		if _, err := restore(dir, backup); !errors.Is(err, ErrWouldOverwrite) || !strings.Contains(err.Error(), "event 8: it is not there") {
+			t.Error(err)
+		}
+	})
 	t.Run("while it is in use", func(t *testing.T) {
 		l := open(t, create(t), Options{checkpoint: 5})
 		done := make(chan struct{})

@@ -21,8 +21,8 @@ const few = 100_000
 
 // BenchmarkTenMillion grows a ledger of finished service requests as a lab does, in the random order
 // of WHOOP's ids and over ten years, and compares it with one of 100,000. It grows to
-// LIMSBRIDGE_BENCH_RECORDS of them, by default 300,000, which takes seconds; ten million take about
-// a quarter of an hour and 15 GB in TMPDIR:
+// LIMSBRIDGE_BENCH_RECORDS of them, by default 300,000, which takes half a minute; ten million take
+// about twenty minutes and 10 GB in TMPDIR:
 //
 //	LIMSBRIDGE_BENCH_RECORDS=10000000 go test ./bridge/ledger -run '^$' -bench TenMillion -benchtime 1x -timeout 2h
 //
