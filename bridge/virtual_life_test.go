@@ -266,3 +266,29 @@ func (l *lab) revoke(api *sandbox.Server, q *labRequest, at time.Time) {
 		}
 	})
 }
+
+// nightShift releases results around the instant at which the clocks change: in autumn their stamps
+// occur twice, and the second time they lie before what was read already.
+func (l *lab) nightShift(api *sandbox.Server, from, to time.Time) {
+	_, change := from.In(l.zone).ZoneBounds()
+	if change.IsZero() || change.After(to) {
+		return
+	}
+	test := labTests[len(labTests)-1]
+	for range 10 {
+		o := sandbox.Requisition{ID: l.dice.id(), ServiceRequests: []sandbox.Order{{ID: l.dice.id(), Code: test.code}}}
+		if _, err := api.AddRequisition(o); err != nil {
+			l.t.Fatal(err)
+		}
+		q := &labRequest{requisition: o.ID, id: o.ServiceRequests[0].ID, test: test, mishaps: map[bridge.HoldKind]bool{}}
+		l.requests = append(l.requests, q)
+		order, result := q.row("orders", test.lims[0], nil, 0), q.row("results", test.results[0].result, &test.results[0], 0)
+		l.write(change.Add(-20*time.Hour), write{row: order, to: version{status: "C"}}, write{row: result, to: version{status: "N"}})
+		at := change.Add(l.dice.between(-time.Hour, time.Hour))
+		l.write(at, write{row: result, to: l.released(result)}, write{row: order, to: version{status: "A"}})
+		if l.dice.chance(50) {
+			l.write(at.Add(l.dice.between(15*time.Minute, 2*time.Hour)), write{row: result, to: l.released(result)})
+		}
+	}
+	l.agenda.add(change.Add(-time.Second), func() { l.control(l.requests[0].orders[0]) })
+}

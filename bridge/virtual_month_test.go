@@ -165,6 +165,7 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 	w.lab = &lab{t: t, db: db, zone: w.zone, dice: d, agenda: &w.agenda}
 	w.lab.requisitions(w.api, 60, w.begin.Add(time.Hour), w.begin.Add(busy))
 	w.calm = w.begin.Add(long)
+	w.lab.nightShift(w.api, w.begin.Add(virtualDay), w.calm)
 	w.agenda.end(w.calm)
 	w.plan(d)
 
