@@ -16,16 +16,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"limsbridge/lims"
 )
 
 // Bridge is the lab's database, the ledger and WHOOP's API, with the mapping between them.
 type Bridge struct {
-	lims       LIMS
-	api        API
-	ledger     Ledger
-	mapping    *Mapping
-	settings   Settings
-	prints     *Fingerprints
+	lims     LIMS
+	api      API
+	ledger   Ledger
+	mapping  *Mapping
+	settings Settings
+	prints   *Fingerprints
+	// origins are from where the sources are read. Only reading changes them, between turns.
+	origins map[lims.Source]lims.Origin
+
 	correcting sync.Mutex // held from the brake's last look to the intent of a correction
 
 	archive Archive // nil: none
@@ -50,8 +55,10 @@ func New(l LIMS, api API, ledger Ledger, m *Mapping, s Settings, log *slog.Logge
 	}
 	return &Bridge{
 		lims: l, api: api, ledger: ledger, mapping: m, settings: s, log: log,
-		prints: NewFingerprints(ledger.Key()),
-		shown:  map[Key]Shown{}, probing: map[ActionKind]bool{},
+		prints: NewFingerprints(ledger.Key()), origins: map[lims.Source]lims.Origin{
+			lims.Orders: ledger.Cursor(lims.Orders).Origin, lims.Results: ledger.Cursor(lims.Results).Origin,
+		},
+		shown: map[Key]Shown{}, probing: map[ActionKind]bool{},
 		acts: make(chan struct{}, 1),
 	}
 }

@@ -52,6 +52,7 @@ func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Sum
 func (b *Bridge) cursor(ctx context.Context, s lims.Source, at time.Time) (lims.Cursor, error) {
 	c, from := b.ledger.Cursor(s), b.settings.StartFrom
 	if c.Stamp != "" && (from.IsZero() || !from.Before(c.Origin.At)) {
+		b.origins[s] = c.Origin
 		return c, nil
 	}
 	if from.IsZero() {
@@ -63,14 +64,8 @@ func (b *Bridge) cursor(ctx context.Context, s lims.Source, at time.Time) (lims.
 	}
 	c.Origin = lims.Origin{At: from, Stamp: c.Stamp}
 	b.ledger.Advance(s, c)
+	b.origins[s] = c.Origin
 	return c, nil
-}
-
-// origins are from where the sources are read.
-func (b *Bridge) origins() map[lims.Source]lims.Origin {
-	return map[lims.Source]lims.Origin{
-		lims.Orders: b.ledger.Cursor(lims.Orders).Origin, lims.Results: b.ledger.Cursor(lims.Results).Origin,
-	}
 }
 
 // before reports whether a row changed before start_from, and so is never sent. While there is no
@@ -156,7 +151,7 @@ func (b *Bridge) named(ctx context.Context, s lims.Source, at time.Time) error {
 }
 
 func (b *Bridge) before(row lims.Row) bool {
-	return before(row, b.settings.StartFrom, b.ledger.Cursor(row.Source).Origin)
+	return before(row, b.settings.StartFrom, b.origins[row.Source])
 }
 
 // wake makes a known record's turn come.

@@ -77,8 +77,6 @@ type effort struct {
 	unkept atomic.Bool // the archive failed
 	// untouched is how many service requests that nothing was ever sent for may still begin.
 	untouched atomic.Int64
-
-	origins map[lims.Source]lims.Origin
 }
 
 func (e *effort) answered() { e.silent.Store(0) }
@@ -98,7 +96,7 @@ type item struct {
 func (b *Bridge) work(ctx context.Context, at time.Time, sum *Summary) error {
 	var stopped string
 	b.ledger.View(func(s *State) { stopped = s.Stopped() })
-	eff := &effort{origins: b.origins()}
+	eff := &effort{}
 	if stopped == "" {
 		allowed, err := b.firstPass(ctx, at)
 		if err != nil {
