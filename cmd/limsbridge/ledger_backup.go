@@ -18,6 +18,7 @@ func ledgerBackupCommand() *cobra.Command {
 as the ledger's file has one user at a time. The fingerprint key is copied too; whoever
 has it and the fingerprints can try out values, so keep the copy as you keep the ledger,
 or keep the key (fingerprint.key, which never changes) elsewhere and write --without-key.
+Secrets (limsbridge secret set) are not copied.
 
 Where the journal folder is saved daily, an older copy of the rest is enough:
 restore brings it up to date from the journal.`,
