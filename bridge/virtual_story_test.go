@@ -108,7 +108,7 @@ func (w *virtual) story(i *installation) *story {
 // from going out.
 func (s *story) excuses(q *labRequest, of *labResult, from, to time.Time) bool {
 	for _, e := range s.unclear {
-		if e.Requests[0] == q.id && !e.At.After(to) && slices.ContainsFunc(e.Prints, func(p bridge.Sent) bool { return p.Code == of.code }) {
+		if e.Requests[0] == q.id && !e.At.After(to) && (e.Report == whoop.ReportFinal || slices.ContainsFunc(e.Prints, func(p bridge.Sent) bool { return p.Code == of.code })) {
 			return true
 		}
 	}
@@ -133,11 +133,12 @@ func (s *story) excuses(q *labRequest, of *labResult, from, to time.Time) bool {
 	})
 }
 
-// touches reports whether anything of a service request is held at the end, or in doubt.
+// touches reports whether anything of a service request is held at the end, or in doubt, or of a
+// requisition as a whole.
 func (s *story) touches(q *labRequest) bool {
 	now := time.Now()
 	return s.doubts[q.id] > 0 || slices.ContainsFunc(s.holds, func(h heldFor) bool {
-		return h.key.ID == q.requisition && !h.to.Before(now) && (h.Request == q.id || h.Kind == bridge.NotFound || h.Kind == bridge.Elsewhere)
+		return h.key.ID == q.requisition && !h.to.Before(now) && (h.Request == q.id || h.Request == uuid.Nil || h.Kind == bridge.Elsewhere)
 	})
 }
 
