@@ -1,7 +1,9 @@
 package bridge
 
 import (
+	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -129,4 +131,81 @@ func changes(r Record, planned []Hold, at time.Time) []Event {
 		out = append(out, e)
 	}
 	return out
+}
+
+// ask gets what WHOOP shows of a record: its service requests, and the patient's birth date where
+// it tells one.
+func ask(ctx context.Context, api API, p whoop.Permit, k Key) ([]whoop.ServiceRequest, string, whoop.Answer) {
+	if k.Kind == RequestKey {
+		q, answer := api.ServiceRequest(ctx, p, k.ID)
+		return []whoop.ServiceRequest{q}, "", answer
+	}
+	q, answer := api.Requisition(ctx, p, k.ID)
+	return q.ServiceRequests, q.Patient.BirthDate, answer
+}
+
+// look asks WHOOP what it shows of the record.
+func (t *turn) look(ctx context.Context, a Action) (bool, error) {
+	p, ok := t.permit(ctx)
+	if !ok {
+		return false, t.commit(ctx)
+	}
+	begun := time.Now()
+	shown, birth, answer := ask(context.WithoutCancel(ctx), t.api, p, t.key)
+	t.sum.add(func(s *Summary) { s.Looks++ })
+	at := time.Now()
+	if answer.Outcome != whoop.Sent {
+		return t.noLook(ctx, answer, begun, at)
+	}
+	t.eff.answered()
+	r, _, err := t.ledger.Load(t.key)
+	if err != nil {
+		return false, err
+	}
+	r.Key = t.key
+	f := judge(r, shown, begun, at, &t.settings)
+	f.events[0].Code, f.events[0].RequestID = answer.Code, answer.RequestID
+	t.pending = append(t.pending, f.events...)
+	if f.foreign {
+		t.log.Error("WHOOP shows results that this ledger did not report; all sending stops", "record", t.key.String())
+		t.pending = append(t.pending, Event{At: at, Kind: StopEvent, Detail: ForeignStop})
+	}
+	t.shownAt = &Shown{At: begun, BirthDate: birth, Now: true}
+	t.remember(t.key, *t.shownAt)
+	return true, t.commit(ctx)
+}
+
+// noLook handles a look that was not answered as the contract says.
+func (t *turn) noLook(ctx context.Context, answer whoop.Answer, begun, at time.Time) (bool, error) {
+	t.pending = append(t.pending, Event{
+		At: at, Kind: LookEvent, Key: &t.key, Outcome: answer.Outcome,
+		Code: answer.Code, RequestID: answer.RequestID, Text: answer.Text,
+	})
+	switch {
+	case answer.Code == 401 && !t.renewed:
+		t.renewed = true
+		return true, t.commit(ctx)
+	case answer.Outcome == whoop.Rejected:
+		t.eff.answered()
+		t.shownAt = &Shown{At: begun, Now: true}
+		t.remember(t.key, *t.shownAt)
+		return true, t.notFound(ctx, answer, at)
+	}
+	t.outcome(answer)
+	return false, t.commit(ctx, t.forbidden(answer, at)...)
+}
+
+// notFound holds a requisition that WHOOP does not know, once.
+func (t *turn) notFound(ctx context.Context, answer whoop.Answer, at time.Time) error {
+	r, _, err := t.ledger.Load(t.key)
+	if err != nil {
+		return err
+	}
+	h := Hold{Kind: NotFound, Detail: strconv.Itoa(answer.Code)}
+	if slices.ContainsFunc(r.Holds, func(o Hold) bool { return o.Kind == NotFound }) {
+		return t.commit(ctx)
+	}
+	t.sum.add(func(s *Summary) { s.HoldsBegun++ })
+	t.log.Warn("held", "reason", string(NotFound), "record", t.key.String(), "code", answer.Code)
+	return t.commit(ctx, Event{At: at, Kind: HoldEvent, Key: &t.key, Hold: h.Kind, Detail: h.Detail})
 }

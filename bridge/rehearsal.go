@@ -145,18 +145,7 @@ func (r *Rehearsal) look(ctx context.Context, rec *Record, at time.Time) (*Shown
 	case err != nil:
 		return nil, false, err
 	}
-	var shown []whoop.ServiceRequest
-	var answer whoop.Answer
-	birth := ""
-	if rec.Key.Kind == RequestKey {
-		var q whoop.ServiceRequest
-		q, answer = r.API.ServiceRequest(ctx, p, rec.Key.ID)
-		shown = []whoop.ServiceRequest{q}
-	} else {
-		var q whoop.LabRequisition
-		q, answer = r.API.Requisition(ctx, p, rec.Key.ID)
-		shown, birth = q.ServiceRequests, q.Patient.BirthDate
-	}
+	shown, birth, answer := ask(ctx, r.API, p, rec.Key)
 	switch answer.Outcome {
 	case whoop.Sent:
 		for _, e := range judge(*rec, shown, at, at, &r.Settings).events {
