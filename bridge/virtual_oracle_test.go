@@ -246,7 +246,8 @@ func (w *virtual) observation(q *labRequest, of *labResult, got []taken, s *stor
 			continue
 		}
 		last, any := at(due)
-		if any && v.is(last) || !any && v.version.status == "X" { // withdrawn before it went out
+		gone := v.version.status == "X" && (!any || last.withdrawn) // before it went out, or as another row of it
+		if any && v.is(last) || gone {
 			continue
 		}
 		if !s.excuses(q, of, v.from, due) {
