@@ -76,9 +76,9 @@ func TestCallsThatContradictTheLedgerAreNotMade(t *testing.T) {
 				pass() // confirmed and collected
 				r.result(q, "LIPID", "CHOL", "5.40", "A")
 				api.happen = func() {
-					print := bridge.NewFingerprints(r.ledger.Key()).Observation(ids[0], "TOTAL_CHOLESTEROL", "5.40", "mg/dL", false)
+					version := bridge.NewFingerprints(r.ledger.Key()).Observation(ids[0], "TOTAL_CHOLESTEROL", "5.40", "mg/dL", false)
 					var intent uint64
-					for _, e := range tt.happens(ids[0], bridge.Sent{Code: "TOTAL_CHOLESTEROL", Row: "another", Print: print}) {
+					for _, e := range tt.happens(ids[0], bridge.Sent{Code: "TOTAL_CHOLESTEROL", Row: "another", Print: version}) {
 						e.At, e.Key, e.Intent = time.Now(), &key, intent
 						seqs, err := r.ledger.Commit(t.Context(), e)
 						if err != nil {
