@@ -38,7 +38,7 @@ import (
 // times. A seed repeats the lab, the points and the pauses, and not the machine's timing. With
 // `go test -artifacts` the folders stay, to be looked at.
 const (
-	killsByDefault = 80  // a share that takes some seconds
+	killsByDefault = 50  // a share that takes some seconds
 	killsOfOneLab  = 500 // then a new lab begins, with a new ledger
 	ordersPerKill  = 3
 	parallel       = 8 // calls at the same time, and so the most that a kill leaves in doubt
