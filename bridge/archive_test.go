@@ -76,7 +76,7 @@ func TestEveryReportIsKept(t *testing.T) {
 			other, others := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")
 			r.lipids(other, "5.40")
-			r.passes(3 * time.Hour)
+			r.passes(100 * time.Minute)
 			r.want(0, 0, nil)
 			for _, id := range slices.Concat(ids, others) {
 				r.statuses(id, whoop.OrderConfirmed, whoop.AppointmentAttended)

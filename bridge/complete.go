@@ -42,7 +42,7 @@ func (v *verification) completeness(ctx context.Context) error {
 // counts reports whether a row is released and WHOOP's business since start_from. Whether its
 // value may leave is another matter: where not, it must be held.
 func (v *verification) counts(row lims.Row) bool {
-	old := !v.Settings.StartFrom.IsZero() && !row.Changed.IsZero() && row.Changed.Before(v.Settings.StartFrom)
+	old := before(row, v.Settings.StartFrom, v.Ledger.Cursor(lims.Results).Origin)
 	stamped := row.Stamp != "" && (row.Changed.IsZero() || !row.Changed.Before(v.since))
 	return stamped && !old && v.Mapping.results[row.Status] == Released && !v.Mapping.ignores(row)
 }
@@ -90,7 +90,7 @@ func (v *verification) became(r Record, row lims.Row, x released) error {
 		}
 		q := r.Request(request)
 		is := v.prints.Observation(request, code, x.fact.text, x.fact.unit, false)
-		same := func(s Sent) bool { return s.Code == code && s.Print == is && !s.Withdrawn }
+		same := func(s Sent) bool { return s.Code == code && s.Print == is }
 		sent, never = slices.ContainsFunc(q.Sent, same), slices.ContainsFunc(q.Never, same)
 	}
 	for _, q := range r.Requests { // under whatever code; that it has another one now is told where it is compared
@@ -106,7 +106,7 @@ func (v *verification) became(r Record, row lims.Row, x released) error {
 		t.Sent++
 	case known == "held", known == "in_doubt":
 		t.Held++
-	case never, known == "decided":
+	case never, known == "decided" && !unread:
 		t.Decided++
 	case known == "waiting" && !unread:
 		t.Waiting++

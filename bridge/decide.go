@@ -156,7 +156,7 @@ func Holds(l Ledger) ([]Held, error) {
 		}
 		return nil
 	})
-	slices.SortFunc(all, func(a, b Held) int { return int(int64(a.ID) - int64(b.ID)) }) //nolint:gosec // journal numbers
+	slices.SortFunc(all, func(a, b Held) int { return int(int64(a.ID) - int64(b.ID)) })
 	return all, err
 }
 

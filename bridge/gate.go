@@ -27,7 +27,7 @@ func (t *turn) gate(ctx context.Context, a Action) (waitReason, error) {
 				reason = waitPaused
 			}
 		}
-		if b := s.Breakers[a.Kind]; b.Open() {
+		if b := s.Breakers[a.Kind]; b.Open() && reason == "" {
 			reason = waitBreaker
 			probe = b.Probe
 		}

@@ -131,18 +131,6 @@ func TestHardPassesMore(t *testing.T) {
 	}
 }
 
-type alarm struct{ to *[]string }
-
-func (a alarm) Enabled(context.Context, slog.Level) bool { return true }
-func (a alarm) Handle(_ context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelError {
-		*a.to = append(*a.to, r.Message)
-	}
-	return nil
-}
-func (a alarm) WithAttrs([]slog.Attr) slog.Handler { return a }
-func (a alarm) WithGroup(string) slog.Handler      { return a }
-
 type quota struct{ *partner }
 
 func (quota) Permit(context.Context, whoop.Class) (whoop.Permit, error) {

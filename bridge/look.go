@@ -145,7 +145,7 @@ func ask(ctx context.Context, api API, p whoop.Permit, k Key) ([]whoop.ServiceRe
 }
 
 // look asks WHOOP what it shows of the record.
-func (t *turn) look(ctx context.Context, a Action) (bool, error) {
+func (t *turn) look(ctx context.Context) (bool, error) {
 	p, ok := t.permit(ctx)
 	if !ok {
 		return false, t.commit(ctx)

@@ -88,8 +88,7 @@ func (l *Loop) turn(ctx context.Context, now time.Time, pass func(context.Contex
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
-	var misfit *lims.Misfit
-	if errors.As(err, &misfit) {
+	if _, misfit := errors.AsType[*lims.Misfit](err); misfit {
 		l.rest = min(misfitRest, l.Bridge.settings.Every<<min(l.misfits, 10))
 		l.next = now.Add(l.rest)
 		l.misfits++

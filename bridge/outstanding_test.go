@@ -57,6 +57,12 @@ func TestOutstanding(t *testing.T) {
 			r.lipids(q, "5")
 		}, "APPOINTMENT_ATTENDED 10 rows 0/3 holds [in_doubt] in doubt 1"},
 		{"complete", func(r *rig, q uuid.UUID) { r.lipids(q, "5") }, ""},
+		{"cancelled by WHOOP", func(r *rig, q uuid.UUID) {
+			if err := r.api.Revoke(request(r, q)); err != nil {
+				r.t.Fatal(err)
+			}
+			r.order(q, "LIPID", "C") // looks again
+		}, ""},
 		{"rejected", func(r *rig, q uuid.UUID) { r.order(q, "LIPID", "X") }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,11 +119,10 @@ func TestOutstandingAfterDoubt(t *testing.T) {
 }
 
 func TestDateWithoutJournal(t *testing.T) {
-	request := func() bridge.Request { return bridge.Request{ID: uuid.New(), Status: whoop.OrderConfirmed} }
 	all := []bridge.Outstanding{
-		{Request: request().ID, Since: noon.Add(-8 * (24 * time.Hour)), AtLeast: true},
-		{Request: request().ID, Since: noon.Add(-6 * (24 * time.Hour)), AtLeast: true},
-		{Request: request().ID, AtLeast: true}, // nothing tells any more: told of
+		{Request: uuid.New(), Since: noon.Add(-8 * (24 * time.Hour)), AtLeast: true},
+		{Request: uuid.New(), Since: noon.Add(-6 * (24 * time.Hour)), AtLeast: true},
+		{Request: uuid.New(), AtLeast: true}, // nothing tells any more: told of
 	}
 	torn := errors.New("torn")
 	if err := bridge.Date(all, func(func(bridge.Event) error) error { return torn }); !errors.Is(err, torn) {
@@ -130,4 +135,31 @@ func TestDateWithoutJournal(t *testing.T) {
 	if err := bridge.Date(nil, func(func(bridge.Event) error) error { return torn }); err != nil {
 		t.Error("a journal was read for nothing")
 	}
+}
+
+// request is the one service request of a requisition.
+func request(r *rig, q uuid.UUID) uuid.UUID {
+	rec, _, err := r.ledger.Load(bridge.Key{Kind: bridge.RequisitionKey, ID: q})
+	if err != nil || len(rec.Requests) != 1 {
+		r.t.Fatal(rec.Requests, err)
+	}
+	return rec.Requests[0].ID
+}
+
+// What somebody else accepted, and this bridge took over, counts from the look that showed it.
+func TestOutstandingOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, sandbox.Options{})
+		r.settings.AdoptProgress = true
+		r.restart()
+		q, ids := r.ordered("LIPID_PANEL")
+		if err := r.api.SetForeignStatus(ids[0], string(whoop.OrderConfirmed)); err != nil {
+			t.Fatal(err)
+		}
+		r.order(q, "LIPID", "U")
+		r.passes(time.Hour)
+		if got := r.outstanding(30 * time.Minute); len(got) != 1 || got[0].AtLeast {
+			t.Errorf("%+v", got)
+		}
+	})
 }

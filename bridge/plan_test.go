@@ -415,6 +415,9 @@ func TestDecisions(t *testing.T) {
 				{rows: []lims.Row{order("DIFF", "A"), result("NEUT", "54", "A")}},
 				{after: tenMin, does: "final(NEUTROPHILS=54), FULL_RESULTS_READY"},
 			}},
+		{"a repeated order is not collected because the first was not", nil, []step{
+			{rows: []lims.Row{order("LIPID", "N"), id(order("LIPID", "U"), "o-again")}, does: "look, ORDER_CONFIRMED"}, {after: time.Hour},
+		}},
 		{"one of two LIMS tests rejected", func(w *world) { w.ordered = []bridge.Request{{ID: cbc, Code: "CBC"}} }, []step{
 			{rows: []lims.Row{order("CBC", "C"), order("DIFF", "X")}, does: "look", holds: "contradiction:o-DIFF"},
 		}},

@@ -49,7 +49,7 @@ func (p *planner) request(f *facts) []Action {
 		}
 	}
 	obs = f.orderUnmeasurable(obs)
-	collected := releases || slices.ContainsFunc(f.orders, func(o orderFact) bool { return o.word != Accepted })
+	collected := releases || slices.ContainsFunc(f.words(), func(w OrderWord) bool { return w != Accepted })
 	steps := f.progress(collected)
 	if releases && !p.rested(f.changed.Add(p.Settings.Settle)) {
 		return steps
@@ -135,6 +135,20 @@ func (f *facts) orderWord(code string) (OrderWord, orderFact, bool) {
 		}
 	}
 	return best.word, best, found
+}
+
+// words are what the live rows of the request's LIMS tests say, one for each test that has a row.
+func (f *facts) words() []OrderWord {
+	var out []OrderWord
+	if f.test == nil {
+		return out
+	}
+	for _, code := range f.test.LIMS {
+		if w, _, ok := f.orderWord(code); ok {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // issue plans an issue status, once it has rested: every turn reads the rows again before it.
@@ -267,10 +281,9 @@ func (p *planner) complete(f *facts, obs []observed) bool {
 	}
 	// An optional result without a row may still get one, unless the order says that it is done.
 	// A lab whose status words know no "complete" never says so.
-	done := !p.Mapping.saysComplete()
-	for _, o := range f.orders {
-		done = done || o.word == Complete || o.word == OrderNotMeasurable
-	}
+	done := !p.Mapping.saysComplete() || !slices.ContainsFunc(f.words(), func(w OrderWord) bool {
+		return w != Complete && w != OrderNotMeasurable
+	})
 	for _, o := range obs {
 		switch o.state {
 		case pending, held:

@@ -147,7 +147,7 @@ func (t *turn) execute(ctx context.Context, plan Plan) (bool, error) {
 		}
 		switch {
 		case reason == lookFirst, reason == "" && a.Kind == Look:
-			return t.look(ctx, a)
+			return t.look(ctx)
 		case reason == waitPaused && a.Whole:
 			actions = append(a.apart(), actions...) // one of its tests is paused, the others are not
 			continue
@@ -179,7 +179,7 @@ func (t *turn) execute(ctx context.Context, plan Plan) (bool, error) {
 // mayCall is the gate, unless the service is stopping.
 func (t *turn) mayCall(ctx context.Context, a Action) (waitReason, error) {
 	if ctx.Err() != nil {
-		return waitStopping, nil
+		return waitStopping, nil //nolint:nilerr // stopping is no failure: what is left stays due
 	}
 	return t.gate(ctx, a)
 }
@@ -203,7 +203,7 @@ func (t *turn) commit(ctx context.Context, more ...Event) error {
 
 // commitSeq is commit, and returns the number of the last event.
 func (t *turn) commitSeq(ctx context.Context, more ...Event) (uint64, error) {
-	events := append(t.pending, more...)
+	events := slices.Concat(t.pending, more)
 	t.pending = nil
 	if len(events) == 0 {
 		return 0, nil

@@ -46,7 +46,7 @@ func index(table map[string]string) map[string]string {
 	m := map[string]string{}
 	for canonical, spellings := range table {
 		m[canonical] = canonical
-		for _, s := range strings.Fields(spellings) {
+		for s := range strings.FieldsSeq(spellings) {
 			m[s] = canonical
 		}
 	}

@@ -47,7 +47,7 @@ var noValue = words(`QNS TNP HEMOLYZED HAEMOLYZED HEMOLYSED HAEMOLYSED CLOTTED`)
 
 func words(s string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		m[strings.ReplaceAll(w, "_", " ")] = true
 	}
 	return m

@@ -15,6 +15,7 @@ import (
 
 	"limsbridge/bridge"
 	"limsbridge/lims"
+	"limsbridge/whoop"
 	"limsbridge/whoop/sandbox"
 )
 
@@ -197,6 +198,76 @@ func TestVerification(t *testing.T) {
 				r.t.Fatal(err)
 			}
 		}, []string{"missing WBC seen"}, "CBC released 1 missing 1 " + sound},
+		{"a release from before start_from", func(r *rig, _ uuid.UUID) {
+			q, _ := r.ordered("CBC")
+			r.result(q, "CBC", "WBC", "5.40", "A")
+			r.exec(`UPDATE results SET changed_at = ? WHERE result_code = 'WBC'`, r.settings.StartFrom.Add(-time.Hour).UTC().Format(stampFormat))
+		}, nil, sound},
+		{"a change that nobody stamped, of a record that waits for something else", func(r *rig, q uuid.UUID) {
+			r.result(q, "LIPID", "CHOL", "5.40", "N")
+			r.pass()
+			r.exec(`UPDATE results SET value = '6.1' WHERE result_code = 'HDL'`)
+			<-time.After(24 * time.Hour)
+		}, []string{"differs HDL value_or_unit waiting", "differs TOTAL_CHOLESTEROL pending waiting", "missing HDL unread waiting"},
+			"LIPID_PANEL submitted 3 equal 1 differ 2 released 2 sent 1 missing 1"},
+		{"a change that nobody stamped, of what a person decided against before", func(r *rig, q uuid.UUID) {
+			r.settings.HoldCorrections = true
+			r.restart()
+			r.result(q, "LIPID", "CHOL", "6.1", "A")
+			r.passes(30 * time.Minute)
+			r.resolve(bridge.CorrectionHeld, bridge.NeverSend)
+			r.passes(30 * time.Minute)
+			r.exec(`UPDATE results SET value = '6.17' WHERE result_code = 'CHOL'`)
+			<-time.After(24 * time.Hour)
+		}, []string{"differs TOTAL_CHOLESTEROL value_or_unit decided", "missing TOTAL_CHOLESTEROL unread decided"}, "LIPID_PANEL submitted 3 equal 2 differ 1 released 3 sent 2 missing 1"},
+		{"a change, forgotten, of what a person decided against before", func(r *rig, q uuid.UUID) {
+			r.settings.HoldCorrections = true
+			r.restart()
+			r.result(q, "LIPID", "CHOL", "6.1", "A")
+			r.passes(30 * time.Minute)
+			r.resolve(bridge.CorrectionHeld, bridge.NeverSend)
+			r.passes(30 * time.Minute)
+			r.result(q, "LIPID", "CHOL", "6.17", "A")
+			r.pass()
+			if err := r.ledger.Note(bridge.Key{Kind: bridge.RequisitionKey, ID: q}, func(rec *bridge.Record) { rec.Due = time.Time{} }); err != nil {
+				r.t.Fatal(err)
+			}
+		}, []string{"differs TOTAL_CHOLESTEROL value_or_unit", "missing TOTAL_CHOLESTEROL seen"}, "LIPID_PANEL submitted 3 equal 2 differ 1 released 3 sent 2 missing 1"},
+		{"a release that was forgotten beside a report in doubt", func(r *rig, _ uuid.UUID) {
+			q, _ := r.ordered("CBC")
+			r.fail(sandbox.Results, sandbox.ErrorAfter)
+			r.order(q, "CBC", "C")
+			r.result(q, "CBC", "WBC", "5.40", "A")
+			r.result(q, "CBC", "NEUT", "", "N")
+			r.passes(30 * time.Minute)
+			r.result(q, "CBC", "NEUT", "5.40", "A")
+			r.pass()
+			if err := r.ledger.Note(bridge.Key{Kind: bridge.RequisitionKey, ID: q}, func(rec *bridge.Record) { rec.Due = time.Time{} }); err != nil {
+				r.t.Fatal(err)
+			}
+		}, []string{"missing NEUTROPHILS seen"}, "CBC released 2 held 1 missing 1 " + sound},
+		{"a requisition of which somebody else reports a part", func(r *rig, _ uuid.UUID) {
+			q, ids := r.ordered("CBC", "LIPID_PANEL")
+			if err := r.api.SetForeignStatus(ids[1], string(whoop.OrderConfirmed)); err != nil {
+				r.t.Fatal(err)
+			}
+			r.order(q, "CBC", "C")
+			r.result(q, "CBC", "WBC", "5.40", "A")
+			r.passes(30 * time.Minute)
+		}, nil, "CBC released 1 held 1 " + sound},
+		{"a requisition that somebody else reports for ever", func(r *rig, _ uuid.UUID) {
+			q, ids := r.ordered("CBC")
+			if err := r.api.SetForeignStatus(ids[0], string(whoop.OrderConfirmed)); err != nil {
+				r.t.Fatal(err)
+			}
+			r.order(q, "CBC", "C")
+			r.result(q, "CBC", "WBC", "5.40", "A")
+			r.passes(30 * time.Minute)
+			r.resolve(bridge.Elsewhere, bridge.NeverSend)
+			r.passes(30 * time.Minute)
+			r.result(q, "CBC", "NEUT", "5.40", "A")
+			r.passes(30 * time.Minute)
+		}, nil, "CBC released 2 decided 2 " + sound},
 		{"all of that was longer ago", func(r *rig, _ uuid.UUID) {
 			r.exec(`DELETE FROM results WHERE result_code = 'CHOL'`)
 			<-time.After(8 * 24 * time.Hour)
@@ -267,19 +338,18 @@ func TestVerificationEndsWithItsReader(t *testing.T) {
 	})
 }
 
-// meanwhile is a LIMS that lets something happen once, after rows were read by id.
+// meanwhile is a LIMS that lets something happen once, before rows are read by id.
 type meanwhile struct {
 	bridge.LIMS
 	happens func()
 }
 
 func (m *meanwhile) Fetch(ctx context.Context, s lims.Source, ids []string) ([]lims.Row, error) {
-	rows, err := m.LIMS.Fetch(ctx, s, ids)
 	if f := m.happens; f != nil {
 		m.happens = nil
 		f()
 	}
-	return rows, err
+	return m.LIMS.Fetch(ctx, s, ids)
 }
 
 // What is sent while it is verified is no difference.

@@ -224,7 +224,7 @@ func (l *lab) set(tx *sql.Tx, w write, age time.Duration) error {
 type dice struct{ *rand.Rand }
 
 func newDice(seed, stream uint64) *dice {
-	return &dice{rand.New(rand.NewPCG(seed, stream))} //nolint:gosec // a month that can be repeated, not a secret
+	return &dice{rand.New(rand.NewPCG(seed, stream))}
 }
 
 func (d *dice) chance(percent float64) bool { return d.Float64()*100 < percent }
@@ -270,10 +270,10 @@ func (a *agenda) run() {
 
 // value makes up what an instrument says. It is seldom the same twice.
 func (l *lab) value() string {
-	switch {
-	case l.dice.chance(3):
+	if l.dice.chance(3) {
 		return fmt.Sprintf("<%d.%d", l.dice.IntN(9), l.dice.IntN(10))
-	case l.dice.chance(3):
+	}
+	if l.dice.chance(3) {
 		return fmt.Sprintf(".%d", 100+l.dice.IntN(900))
 	}
 	return fmt.Sprintf("%d.%02d", 1+l.dice.IntN(300), l.dice.IntN(100))

@@ -129,15 +129,16 @@ func (l *lab) release(q *labRequest, rows []*labRow, at time.Time) {
 			w.stamp = withParent
 		}
 		after := last
-		if d.chance(6) {
+		switch {
+		case d.chance(6):
 			after = last.Add(d.between(time.Minute, 90*time.Hour))
 			if w.stamp == withParent {
 				w.stamp = onTime
 			}
 			l.mishap(q, w, last, after)
-		} else if together {
+		case together:
 			batch = append(batch, w)
-		} else {
+		default:
 			l.write(last, w)
 		}
 		l.afterwards(q, r, w.to, after)

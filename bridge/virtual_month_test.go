@@ -36,7 +36,7 @@ import (
 // `go test ./bridge` lives through three months, LIMSBRIDGE_MONTHS=100 through a hundred; the kinds of
 // month take turns. LIMSBRIDGE_SEED=7 begins with the seed 7.
 func TestVirtualMonths(t *testing.T) {
-	months, seed := 3, uint64(rand.Uint32N(1_000_000)) //nolint:gosec // repeatable by its seed
+	months, seed := 3, uint64(rand.Uint32N(1_000_000))
 	if text := os.Getenv("LIMSBRIDGE_MONTHS"); text != "" {
 		var err error
 		if months, err = strconv.Atoi(text); err != nil {
@@ -51,7 +51,7 @@ func TestVirtualMonths(t *testing.T) {
 	}
 	percent := debug.SetGCPercent(400) // a fifth of the time otherwise
 	defer debug.SetGCPercent(percent)
-	for i := range uint64(months) { //nolint:gosec // never negative
+	for i := range uint64(months) {
 		kind := monthKinds[(seed+i)%uint64(len(monthKinds))]
 		t.Run(fmt.Sprintf("%s, seed %d", kind.name, seed+i), func(t *testing.T) {
 			t.Cleanup(func() {
@@ -169,7 +169,7 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 	w.agenda.end(w.calm)
 	w.plan(d)
 
-	server := &http.Server{Handler: w.weather, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} //nolint:gosec // in memory
+	server := &http.Server{Handler: w.weather, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go func() { _ = server.Serve(w.net) }()
 	t.Cleanup(func() {
 		if err := errors.Join(server.Close(), w.api.Close(), db.Close()); err != nil {

@@ -22,7 +22,7 @@ const (
 	staleness = 20 * time.Minute
 	// promptly is how much undisturbed time is enough for what a stamp told of: the hour that
 	// local time repeats in autumn, the settle time, a status in doubt.
-	promptly = 3 * time.Hour
+	promptly = 2 * time.Hour
 	// nightly is enough for what only the sweep sees.
 	nightly = 30 * time.Hour
 )

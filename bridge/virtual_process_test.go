@@ -180,14 +180,14 @@ func (p *process) copyState() string {
 		names = append(names, filepath.Join("journal", m.Name()))
 	}
 	for i, name := range names {
-		b, err := os.ReadFile(filepath.Join(p.dir, name)) //nolint:gosec // in the folder of a test
+		b, err := os.ReadFile(filepath.Join(p.dir, name))
 		if err != nil {
 			p.t.Fatal(err)
 		}
 		if i > 1 && i == len(names)-1 && bytes.HasSuffix(b, []byte("\n")) && p.torn() {
 			b = append(b, `{"seq":`...) // a line that was begun
 		}
-		if err := os.WriteFile(filepath.Join(to, name), b, 0o600); err != nil { //nolint:gosec // in the folder of a test
+		if err := os.WriteFile(filepath.Join(to, name), b, 0o600); err != nil {
 			p.t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	_ "time/tzdata" // Windows has no time zone data base
 )
@@ -92,7 +93,7 @@ func parse(name, abs string, raw []byte) (*Config, Problems) {
 
 // finish sorts the problems and shows their lines, now that all that must not be shown is known.
 func (d *decoder) finish(more Problems) Problems {
-	all := append(more, d.problems...)
+	all := slices.Concat(more, d.problems)
 	for i := range all {
 		all[i].show(d.src)
 	}

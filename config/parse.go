@@ -68,8 +68,7 @@ func tryParse(text string) (file *ast.File, at place, message string) {
 		return file, at, ""
 	}
 	message = "it is not YAML"
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[yaml.Error](err); ok {
 		message = syntax.GetMessage()
 		if t := syntax.GetToken(); t != nil && t.Position != nil {
 			at = place{max(t.Position.Line, 1), max(t.Position.Column, 1)}
@@ -112,7 +111,7 @@ func (s *source) single(file *ast.File) (ast.Node, Problems) {
 		}
 		if root != nil {
 			at := start(doc.Body)
-			return root, Problems{s.problem(at.line, at.column, "", "a second document begins here, after ---; only one is read",
+			return root, Problems{s.problem(at.line, at.column, "a second document begins here, after ---; only one is read",
 				"remove the line --- and what follows it, or merge it into the first")}
 		}
 		root = doc.Body
@@ -159,7 +158,7 @@ func (s *source) syntax(at place, message string) Problem {
 		what += ": " + cleaned(message)
 		instead = "begin all settings of one section in the same column, with spaces, and put odd characters in single quotes"
 	}
-	return s.problem(at.line, at.column, "", what, instead)
+	return s.problem(at.line, at.column, what, instead)
 }
 
 var quotedPart = regexp.MustCompile(`(?s)["'].{2,}["']|:.*`)

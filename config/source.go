@@ -46,8 +46,8 @@ func (s *source) hide(line, column, width, lines int) {
 }
 
 // problem makes a problem that shows its line with a mark of one character.
-func (s *source) problem(line, column int, path, what, instead string) Problem {
-	p := Problem{File: s.name, Line: line, Column: column, Path: path, What: what, Instead: instead, width: 1}
+func (s *source) problem(line, column int, what, instead string) Problem {
+	p := Problem{File: s.name, Line: line, Column: column, What: what, Instead: instead, width: 1}
 	p.show(s)
 	return p
 }
@@ -242,7 +242,7 @@ func prepare(name string, raw []byte) (*source, Problems) {
 	var problems Problems
 	if !utf8.Valid(raw) {
 		line, column := firstInvalid(raw)
-		problems = append(problems, s.problem(line, column, "",
+		problems = append(problems, s.problem(line, column,
 			"a character that is not UTF-8: the file was saved in an older Windows encoding", saveAs))
 	}
 	return s, problems
@@ -280,7 +280,7 @@ func (s *source) tabs() Problems {
 	if n := len(found) - 1; n > 0 {
 		what += fmt.Sprintf(" (and %d more: %s)", n, numbers(found[1:]))
 	}
-	return Problems{s.problem(found[0], column, "", what, "indent with spaces; most editors can convert tabs to spaces")}
+	return Problems{s.problem(found[0], column, what, "indent with spaces; most editors can convert tabs to spaces")}
 }
 
 // numbers lists line numbers, at most a dozen.

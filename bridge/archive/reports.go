@@ -101,8 +101,7 @@ func (r Report) Body(keys Keys) (Body, error) {
 	}
 	defer f.Close()
 	plain, err := age.Decrypt(f, keys...)
-	var other *age.NoIdentityMatchError
-	if errors.As(err, &other) {
+	if _, other := errors.AsType[*age.NoIdentityMatchError](err); other {
 		return Body{}, fmt.Errorf("%s was encrypted for other keys", r.copy.path)
 	}
 	var text []byte

@@ -105,7 +105,7 @@ func (l *Ledger) Backup(to string, withoutKey bool, at time.Time) (m *Manifest, 
 	if err := errors.Join(d.SyncFolder(journalFolder(to)), d.SyncFolder(to)); err != nil {
 		return nil, err
 	}
-	if _, err := writeFile(filepath.Join(to, manifestName), bytes.NewReader(append(b, '\n'))); err != nil {
+	if err := writeFile(filepath.Join(to, manifestName), bytes.NewReader(append(b, '\n'))); err != nil {
 		return nil, err
 	}
 	return m, d.SyncFolder(to)
@@ -141,7 +141,7 @@ func (m *Manifest) add(to, name, from string) error {
 			return err
 		}
 	}
-	if _, err := writeFile(filepath.Join(to, filepath.FromSlash(name)), io.NewSectionReader(f, 0, size)); err != nil {
+	if err := writeFile(filepath.Join(to, filepath.FromSlash(name)), io.NewSectionReader(f, 0, size)); err != nil {
 		return err
 	}
 	return m.note(to, name)
@@ -184,13 +184,13 @@ func sumFile(dir, name string) (File, error) {
 }
 
 // writeFile writes a file that must not exist, and makes it durable.
-func writeFile(path string, from io.Reader) (int64, error) {
+func writeFile(path string, from io.Reader) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n, err := io.Copy(f, from)
-	return n, errors.Join(err, f.Sync(), f.Close())
+	_, err = io.Copy(f, from)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // ReadBackup reads the manifest of a backup and compares every file with it.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -19,13 +20,13 @@ func (l *Ledger) checkStore(records *int) error {
 		return l.read(func(tx *bbolt.Tx) error {
 			if !r.Due.IsZero() {
 				due++
-				if k, _ := tx.Bucket(dueBucket).Cursor().Seek(dueKey(byte(r.Urgency), r.Due, key)); string(k) != string(dueKey(byte(r.Urgency), r.Due, key)) {
+				if k, _ := tx.Bucket(dueBucket).Cursor().Seek(dueKey(byte(r.Urgency), r.Due, key)); !bytes.Equal(k, dueKey(byte(r.Urgency), r.Due, key)) {
 					return fmt.Errorf("%w: %s is due, and not in the list of what is", ErrDamaged, r.Key)
 				}
 			}
 			if len(r.Attempts) > 0 {
 				attempts++
-				if k, _ := tx.Bucket(attemptBucket).Cursor().Seek(key[:]); string(k) != string(key[:]) {
+				if k, _ := tx.Bucket(attemptBucket).Cursor().Seek(key[:]); !bytes.Equal(k, key[:]) {
 					return fmt.Errorf("%w: %s has attempts, and is not in the list of those that have", ErrDamaged, r.Key)
 				}
 			}

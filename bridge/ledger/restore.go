@@ -227,6 +227,6 @@ func copyOut(from, name, to string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	_, err = writeFile(to, f)
+	err = writeFile(to, f)
 	return err
 }

@@ -87,7 +87,8 @@ func Verify(dir, scratch string) (v *Verification, err error) {
 		return v, nil
 	}
 	v.Replayed = true
-	return v, v.compare(l, r)
+	err = v.compare(l, r)
+	return v, err
 }
 
 // journal walks the whole journal.

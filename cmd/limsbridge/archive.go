@@ -172,8 +172,7 @@ func (s shower) show(out io.Writer, which string) (shown int, err error) {
 // journal reads the journal as far as it can be read.
 func (s shower) journal(yield func(bridge.Event) error) error {
 	err := ledger.ReadJournal(s.state, yield)
-	var damage *ledger.DamageError
-	if errors.As(err, &damage) {
+	if damage, ok := errors.AsType[*ledger.DamageError](err); ok {
 		fmt.Fprintln(s.warn, "warning:", damage)
 		return nil
 	}

@@ -73,7 +73,7 @@ never overwritten; a ledger that exists is kept.`,
 // writeNew writes a file that must not exist yet. It may hold a secret one day, so that others
 // cannot read it.
 func writeNew(path string, text []byte) (bool, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // the service reads it through its group
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}

@@ -45,8 +45,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "limsbridge:", text)
 	}
 	status := exitFailed
-	var exit *exitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		status = exit.status
 	}
 	os.Exit(status)

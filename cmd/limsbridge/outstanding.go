@@ -42,8 +42,7 @@ when; "≥" marks those that it does not tell of any more. Rows are those of the
 				return explain(err)
 			}
 			err = bridge.Date(all, func(yield func(bridge.Event) error) error { return ledger.ReadJournal(cfg.State, yield) })
-			var damage *ledger.DamageError
-			if errors.As(err, &damage) {
+			if damage, ok := errors.AsType[*ledger.DamageError](err); ok {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning: ages may be too short:", damage)
 			} else if err != nil {
 				return err
