@@ -220,19 +220,19 @@ func TestVerification(t *testing.T) {
 			r.exec(`UPDATE results SET value = '6.17' WHERE result_code = 'CHOL'`)
 			<-time.After(24 * time.Hour)
 		}, []string{"differs TOTAL_CHOLESTEROL value_or_unit decided", "missing TOTAL_CHOLESTEROL unread decided"}, "LIPID_PANEL submitted 3 equal 2 differ 1 released 3 sent 2 missing 1"},
-		{"a change, forgotten, of what a person decided against before", func(r *rig, q uuid.UUID) {
+		{"a change, of what a person decided against before, that waits for its turn", func(r *rig, q uuid.UUID) {
 			r.settings.HoldCorrections = true
 			r.restart()
 			r.result(q, "LIPID", "CHOL", "6.1", "A")
 			r.passes(30 * time.Minute)
 			r.resolve(bridge.CorrectionHeld, bridge.NeverSend)
 			r.passes(30 * time.Minute)
-			r.result(q, "LIPID", "CHOL", "6.17", "A")
-			r.pass()
-			if err := r.ledger.Note(bridge.Key{Kind: bridge.RequisitionKey, ID: q}, func(rec *bridge.Record) { rec.Due = time.Time{} }); err != nil {
+			if _, err := r.ledger.Commit(r.t.Context(), bridge.Event{At: time.Now(), Kind: bridge.StopEvent, Detail: bridge.ForbiddenStop}); err != nil {
 				r.t.Fatal(err)
 			}
-		}, []string{"differs TOTAL_CHOLESTEROL value_or_unit", "missing TOTAL_CHOLESTEROL seen"}, "LIPID_PANEL submitted 3 equal 2 differ 1 released 3 sent 2 missing 1"},
+			r.result(q, "LIPID", "CHOL", "6.17", "A")
+			r.pass()
+		}, []string{"differs TOTAL_CHOLESTEROL value_or_unit waiting"}, "LIPID_PANEL submitted 3 equal 2 differ 1 released 3 sent 2 waiting 1"},
 		{"a release that was forgotten beside a report in doubt", func(r *rig, _ uuid.UUID) {
 			q, _ := r.ordered("CBC")
 			r.fail(sandbox.Results, sandbox.ErrorAfter)
