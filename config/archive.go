@@ -25,7 +25,7 @@ const (
 // checksum is verified here, because a copy for a mistyped key is lost.
 func recipients(d *decoder, v value) {
 	quantum := 0
-	items := d.items(v.node, v.path)
+	items := d.items(v.node, v.path, true)
 	for _, item := range items {
 		what := "this is not a public key of age"
 		switch {

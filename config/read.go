@@ -368,14 +368,14 @@ type pending struct {
 // list reads a list of texts; a single text is a list of one.
 func list(dst *[]string) read {
 	return func(d *decoder, v value) {
-		for _, item := range d.items(v.node, v.path) {
+		for _, item := range d.items(v.node, v.path, false) {
 			*dst = append(*dst, item.text)
 		}
 	}
 }
 
 // items returns the texts of a list with their places. Empty and doubled ones are problems.
-func (d *decoder) items(n ast.Node, path string) []value {
+func (d *decoder) items(n ast.Node, path string, secret bool) []value {
 	nodes := []ast.Node{n}
 	if l, ok := n.(*ast.SequenceNode); ok {
 		nodes = l.Values
@@ -391,13 +391,18 @@ func (d *decoder) items(n ast.Node, path string) []value {
 		if len(nodes) > 1 {
 			p = fmt.Sprintf("%s[%d]", path, i+1)
 		}
-		text, ok := d.scalar(m, p, false)
+		text, ok := d.scalar(m, p, secret)
 		switch {
 		case !ok:
 		case text == "":
 			d.addAt(m, p, "an empty member", "remove it")
 		case seen[text]:
-			d.addAt(m, p, shown(text)+" stands twice in this list", "keep one of the two")
+			twice := shown(text)
+			if secret {
+				d.hide(m)
+				twice = "a member"
+			}
+			d.addAt(m, p, twice+" stands twice in this list", "keep one of the two")
 		default:
 			seen[text] = true
 			items = append(items, value{path: p, node: m, text: text})

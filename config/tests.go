@@ -60,7 +60,7 @@ func tests(d *decoder, v value) {
 		}
 		d.section(v.node, v.path, []setting{
 			{name: "lims", tree: true, read: func(d *decoder, v value) {
-				for _, item := range d.items(v.node, v.path) {
+				for _, item := range d.items(v.node, v.path, false) {
 					d.claim(limsOf, item.node, item.path, item.text, code)
 					t.LIMS = append(t.LIMS, item.text)
 				}
