@@ -15,6 +15,7 @@ GOLANGCI := .tools/golangci-lint-$(GOLANGCI_VERSION)
 FUZZTIME ?= 10s
 BENCHTIME ?= 1x
 SEED ?= 1
+MONTHS ?= 100
 KILLS ?= 10000
 
 .PHONY: help
@@ -35,11 +36,15 @@ test: ## all tests; databases that are not running are skipped, with CI=true the
 
 .PHONY: race
 race: ## all tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race ./...
+	LIMSBRIDGE_MONTHS=1 LIMSBRIDGE_KILLS=10 CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: torture
 torture: ## kill the program 10,000 times and compare what became of it (KILLS=10000)
 	LIMSBRIDGE_KILLS=$(KILLS) go test -count=1 -timeout 0 -v -run '^TestTorture' ./cmd/limsbridge
+
+.PHONY: months
+months: ## live through new months in virtual time (MONTHS=100)
+	LIMSBRIDGE_MONTHS=$(MONTHS) LIMSBRIDGE_SEED=$$RANDOM go test -count=1 -timeout 0 -run '^TestVirtualMonths$$' ./bridge
 
 .PHONY: cover
 cover: ## what the tests reach, per function
