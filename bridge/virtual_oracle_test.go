@@ -246,8 +246,8 @@ func (w *virtual) observation(q *labRequest, of *labResult, got []taken, s *stor
 			continue
 		}
 		last, any := at(due)
-		gone := v.version.status == "X" && (!any || last.withdrawn) // before it went out, or as another row of it
-		if any && v.is(last) || gone {
+		withdrawn := v.version.status == "X" && (!any || last.withdrawn) // before it went out, or as another row of it
+		if any && v.is(last) || withdrawn {
 			continue
 		}
 		if !s.excuses(q, of, v.from, due) {
