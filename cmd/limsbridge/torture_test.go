@@ -88,7 +88,7 @@ func TestTorture(t *testing.T) {
 	}
 	t.Logf("deaths: %v", deaths)
 	for _, p := range append(ledgerPoints, apiPoints...) {
-		if kills >= killsOfOneLab && deaths[p] == 0 {
+		if kills >= 5*killsOfOneLab && deaths[p] == 0 { // with fewer, chance may leave one out
 			t.Errorf("no process died at the point %q: it is not passed any more, or never so often", p)
 		}
 	}
