@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,16 +17,34 @@ import (
 // watchedLIMS tells when passes and sweeps begin, and may keep one of them waiting.
 type watchedLIMS struct {
 	bridge.LIMS
-	now            func() time.Time
-	asleep         time.Duration // of the next pass
-	passes, nights []time.Time
+	mu     sync.Mutex
+	offset time.Duration // of the clock on the wall
+	asleep time.Duration // of the next pass
+	passes []time.Time
+	nights []time.Time
+}
+
+// now is the clock on the wall.
+func (w *watchedLIMS) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.offset)
+}
+
+// with looks at w, or changes it.
+func (w *watchedLIMS) with(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	do()
 }
 
 func (w *watchedLIMS) Poll(ctx context.Context, s lims.Source, from lims.Cursor, back time.Duration, page func([]lims.Row, lims.Cursor) error) error {
 	if s == lims.Orders {
-		w.passes = append(w.passes, w.now())
-		long := w.asleep
-		w.asleep = 0
+		at, long := w.now(), time.Duration(0)
+		w.with(func() {
+			w.passes = append(w.passes, at)
+			long, w.asleep = w.asleep, 0
+		})
 		<-time.After(long)
 	}
 	return w.LIMS.Poll(ctx, s, from, back, page)
@@ -33,7 +52,8 @@ func (w *watchedLIMS) Poll(ctx context.Context, s lims.Source, from lims.Cursor,
 
 func (w *watchedLIMS) Since(ctx context.Context, s lims.Source, since time.Time, page func([]lims.Row) error) error {
 	if s == lims.Orders {
-		w.nights = append(w.nights, w.now())
+		at := w.now()
+		w.with(func() { w.nights = append(w.nights, at) })
 	}
 	return w.LIMS.Since(ctx, s, since, page)
 }
@@ -43,34 +63,33 @@ func (w *watchedLIMS) Since(ctx context.Context, s lims.Source, since time.Time,
 func TestLoopAndItsClock(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		after func(set func(time.Duration), w *watchedLIMS) // an hour from the start
-		want  []time.Duration                               // of the passes after that, on the wall, for an hour
+		after func(w *watchedLIMS) // an hour from the start
+		want  []time.Duration      // of the passes after that, on the wall, for an hour
 	}{
-		{"nothing happens: every five minutes", func(func(time.Duration), *watchedLIMS) {}, []time.Duration{
+		{"nothing happens: every five minutes", func(*watchedLIMS) {}, []time.Duration{
 			0, 5 * time.Minute, 10 * time.Minute,
 		}},
-		{"after a sleep of three hours one pass catches up, not thirty-six", func(_ func(time.Duration), w *watchedLIMS) {
+		{"after a sleep of three hours one pass catches up, not thirty-six", func(w *watchedLIMS) {
 			w.asleep = 3 * time.Hour
 		}, []time.Duration{0, 180 * time.Minute, 185 * time.Minute}},
-		{"set forward by six hours: one pass at once", func(set func(time.Duration), _ *watchedLIMS) {
-			set(6 * time.Hour)
+		{"set forward by six hours: one pass at once", func(w *watchedLIMS) {
+			w.offset = 6 * time.Hour
 		}, []time.Duration{360 * time.Minute, 365 * time.Minute, 370 * time.Minute}},
-		{"set back by two days: the next pass does not wait for two days", func(set func(time.Duration), _ *watchedLIMS) {
-			set(-48 * time.Hour)
+		{"set back by two days: the next pass does not wait for two days", func(w *watchedLIMS) {
+			w.offset = -48 * time.Hour
 		}, []time.Duration{-48 * time.Hour, -48*time.Hour + 5*time.Minute, -48*time.Hour + 10*time.Minute}},
-		{"set back by a minute: the next pass comes a minute late", func(set func(time.Duration), _ *watchedLIMS) {
-			set(-time.Minute)
+		{"set back by a minute: the next pass comes a minute late", func(w *watchedLIMS) {
+			w.offset = -time.Minute
 		}, []time.Duration{0, 5 * time.Minute, 10 * time.Minute}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var offset time.Duration
-				now := func() time.Time { return time.Now().Add(offset) }
-				w, stop := runLoop(t, time.UTC, now)
+				w, stop := runLoop(t, time.UTC)
 				<-time.After(time.Hour - time.Second)
-				synctest.Wait()
-				tt.after(func(d time.Duration) { offset = d }, w)
-				w.passes = nil
+				w.with(func() {
+					tt.after(w)
+					w.passes = nil
+				})
 				<-time.After(4 * time.Hour)
 				stop()
 				begin := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC)
@@ -99,7 +118,7 @@ func TestLoopSweepsEveryNight(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			<-time.After(time.Until(day))
-			w, stop := runLoop(t, zone, time.Now)
+			w, stop := runLoop(t, zone)
 			<-time.After(72 * time.Hour)
 			stop()
 			var got []string
@@ -117,13 +136,13 @@ func TestLoopSweepsEveryNight(t *testing.T) {
 	}
 }
 
-// runLoop runs a bridge's loop with that clock until stop is called.
-func runLoop(t *testing.T, zone *time.Location, now func() time.Time) (w *watchedLIMS, stop func()) {
+// runLoop runs a bridge's loop with the clock of w until stop is called.
+func runLoop(t *testing.T, zone *time.Location) (w *watchedLIMS, stop func()) {
 	t.Helper()
 	r := newRig(t, sandbox.Options{})
-	w = &watchedLIMS{LIMS: r.reader, now: now}
+	w = &watchedLIMS{LIMS: r.reader}
 	b := bridge.New(w, r.caller, r.ledger, r.mapping, r.settings, slog.New(slog.DiscardHandler))
-	loop := bridge.Loop{Bridge: b, Zone: zone, Now: now}
+	loop := bridge.Loop{Bridge: b, Zone: zone, Now: w.now}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {

@@ -32,11 +32,14 @@ import (
 // through it, seeded weather makes API and LIMS fail, and the process is killed now and then. What
 // the API accepted is compared with what the lab ever showed.
 //
-// `go test ./bridge` lives through three months, LIMSBRIDGE_MONTHS=100 through a hundred; the kinds of
+// `go test ./bridge` lives through three months (-short: one), LIMSBRIDGE_MONTHS=100 through a hundred; the kinds of
 // month take turns. LIMSBRIDGE_SEED=7 begins with the seed 7. Without it the months are always the
 // same, so that a change is judged by what it changed; `make months` lives through new ones.
 func TestVirtualMonths(t *testing.T) {
 	months, seed := 3, uint64(1)
+	if testing.Short() {
+		months = 1
+	}
 	if text := os.Getenv("LIMSBRIDGE_MONTHS"); text != "" {
 		var err error
 		if months, err = strconv.Atoi(text); err != nil {
