@@ -85,6 +85,7 @@ func (b *Bridge) lookFurther(at time.Time) bool {
 // notice compares rows with what the ledger knows of them and returns how many were news.
 func (b *Bridge) notice(rows []lims.Row, at time.Time, sum *Summary) (int, error) {
 	news := 0
+	var r Record // of the row before: rows of one record often follow each other
 	for _, row := range rows {
 		sum.Rows++
 		if b.before(row) {
@@ -98,14 +99,18 @@ func (b *Bridge) notice(rows []lims.Row, at time.Time, sum *Summary) (int, error
 			continue
 		}
 		k := keyOf(row)
-		r, _, err := b.ledger.Load(k)
-		if err != nil {
-			return news, err
+		if r.Key != k {
+			var err error
+			if r, _, err = b.ledger.Load(k); err != nil {
+				return news, err
+			}
+			r.Key = k
 		}
 		m, changed := b.mark(r, row, at)
 		if !changed {
 			continue
 		}
+		r = Record{} // about to change
 		news++
 		sum.Changed++
 		if err := b.ledger.Note(k, func(r *Record) {
