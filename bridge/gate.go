@@ -66,12 +66,23 @@ func (t *turn) takeProbe(k ActionKind) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.probing[k] || t.probe != "" {
+	if t.probing[k] || t.probe != "" || t.eff.refuted[k] {
 		return false
 	}
 	t.probing[k] = true
 	t.probe = k
 	return true
+}
+
+// refute notes that the one call which an open breaker allowed ended in doubt as well: no other
+// turn of this pass tries again, however many looks are answered meanwhile.
+func (t *turn) refute() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.eff.refuted == nil {
+		t.eff.refuted = map[ActionKind]bool{}
+	}
+	t.eff.refuted[t.probe] = true
 }
 
 // endProbe gives that right back.

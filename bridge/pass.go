@@ -75,6 +75,9 @@ type effort struct {
 	silent atomic.Int32 // calls in a row without a usable answer
 	halt   atomic.Bool
 	unkept atomic.Bool // the archive failed
+	// refuted are the kinds of call whose open breaker let one call try in this pass, in vain;
+	// guarded by the bridge's mu.
+	refuted map[ActionKind]bool
 	// untouched is how many service requests that nothing was ever sent for may still begin.
 	untouched atomic.Int64
 }

@@ -231,6 +231,22 @@ func TestPasses(t *testing.T) {
 				r.t.Errorf("afterwards %d reports (want all 60, 30 of them in doubt), %d duplicates, held %v", c.Reports, c.Duplicates, r.holds())
 			}
 		}},
+		{name: "an open breaker lets one report try in a pass, however many looks are answered", live: func(r *rig) {
+			for range 30 {
+				q, _ := r.ordered("LIPID_PANEL")
+				r.lipids(q, "5.40")
+			}
+			r.settings.Parallel = 1
+			r.restart()
+			r.passes(10 * time.Minute) // progress goes out before the outage
+			r.fail(sandbox.Results, slices.Repeat([]sandbox.Fault{sandbox.ErrorAfter}, 30)...)
+			for pass := 1; pass <= 4; pass++ {
+				r.passes(r.settings.Every)
+				if doubts := r.holds()[bridge.Doubt]; doubts != 2+pass {
+					r.t.Errorf("%d reports in doubt after pass %d of the outage, want the two that opened the breaker, and one for each pass", doubts, pass)
+				}
+			}
+		}},
 		{name: "no network costs nothing", live: func(r *rig) {
 			q, _ := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")

@@ -62,6 +62,9 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 		if err := t.commit(ctx); err != nil {
 			return false, false, err
 		}
+		if answer.Outcome == whoop.InDoubt {
+			t.refute()
+		}
 		t.endProbe()
 	}
 	switch answer.Outcome {
