@@ -1,0 +1,189 @@
+package tdstest
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Account is a login that the server knows.
+type Account struct{ User, Password string }
+
+// Options are how a server is. The zero value is a server that encrypts everything with a certificate
+// for 127.0.0.1, made by Server.CAFile's authority.
+type Options struct {
+	Encryption Encryption
+	TLS        *tls.Config // nil: a certificate of the server's own authority, at most TLS 1.2, as SQL Server before 2022
+	Writer     Account     // may do everything; default {"sa", …}
+	Reader     Account     // default {"limsbridge_ro", …}
+}
+
+// Server is a running server. Its methods may be called from several goroutines.
+type Server struct {
+	Host   string // 127.0.0.1
+	Port   int
+	CAFile string // PEM file of the authority that made the certificate
+	Writer Account
+	Reader Account
+
+	t        testing.TB
+	o        Options
+	listener net.Listener
+	closing  context.Context
+	running  sync.WaitGroup
+
+	mu        sync.Mutex
+	databases map[string]*database
+	faults    []*Fault
+	answers   []answer
+	denied    map[string]bool
+	record    []Statement
+	logins    []Login
+	conns     map[net.Conn]bool
+	sessions  int
+}
+
+// Start starts a server on a free port of 127.0.0.1. It ends with the test.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	register(t)
+	o.Writer = cmp.Or(o.Writer, Account{"sa", "writer-Passw0rd"})
+	o.Reader = cmp.Or(o.Reader, Account{"limsbridge_ro", "reader-Passw0rd"})
+	authority, err := NewAuthority("tdstest authority")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.TLS == nil {
+		certificate, err := authority.Certificate(time.Now().Add(24 * time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MaxVersion: tls.VersionTLS12} //nolint:gosec // as SQL Server: the client chooses the lowest version
+	}
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing, end := context.WithCancel(context.Background())
+	s := &Server{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, CAFile: filepath.Join(t.TempDir(), "authority.pem"),
+		Writer: o.Writer, Reader: o.Reader, t: t, o: o, listener: listener, closing: closing,
+		databases: map[string]*database{}, denied: map[string]bool{}, conns: map[net.Conn]bool{}}
+	if err := os.WriteFile(s.CAFile, authority.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.create("master"); err != nil {
+		t.Fatal(err)
+	}
+	s.running.Go(s.accept)
+	t.Cleanup(func() {
+		end()
+		_ = listener.Close()
+		s.Disconnect()
+		s.running.Wait()
+		for _, d := range s.databases {
+			d.db.Close()
+		}
+	})
+	return s
+}
+
+func (s *Server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns[conn] = true
+		s.sessions++
+		c := &session{server: s, raw: conn, number: s.sessions}
+		s.mu.Unlock()
+		s.running.Go(func() {
+			c.serve()
+			conn.Close()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.conns, conn)
+		})
+	}
+}
+
+// Disconnect closes every connection there is, as a restart of the server does.
+func (s *Server) Disconnect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		conn.Close()
+	}
+}
+
+// Connections is how many connections are open.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Statements are what was sent so far, in its order.
+func (s *Server) Statements() []Statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.record)
+}
+
+// Forget empties what Statements and Logins tell.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record, s.logins = nil, nil
+}
+
+// Logins are the logins that were tried, the refused ones too.
+func (s *Server) Logins() []Login {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.logins)
+}
+
+// note records a statement.
+func (s *Server) note(st Statement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record = append(s.record, st)
+}
+
+// login says who logs in, or why not.
+func (s *Server) login(l Login, password string) (writer bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logins = append(s.logins, l)
+	if got := (Account{l.User, password}); got != s.o.Reader && got != s.o.Writer {
+		return false, Error{Number: 18456, Class: 14, State: 1, Message: "Login failed for user '" + l.User + "'."}
+	}
+	if _, ok := s.databases[cmp.Or(l.Database, "master")]; !ok {
+		return false, Error{Number: 4060, Class: 11, Message: `Cannot open database "` + l.Database + `" requested by the login. The login failed.`}
+	}
+	return l.User == s.o.Writer.User, nil
+}
+
+// Deny takes the right to SELECT from a table or view from the reader; Grant gives it back.
+func (s *Server) Deny(name string) { s.setDenied(name, true) }
+
+// Grant gives back what Deny took.
+func (s *Server) Grant(name string) { s.setDenied(name, false) }
+
+func (s *Server) setDenied(name string, denied bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied[name] = denied
+}
+
+var errEnd = errors.New("the connection ends here")
