@@ -81,6 +81,7 @@ type column struct {
 	// zoned says that date-times of the column are instants; others are readings of a clock in
 	// Options.Location.
 	zoned bool
+	unfit string // what is wrong with the type, where that is the problem of each row; "" is nothing
 }
 
 // describe compares the columns that a source has with the contract. fatal are the problems that
@@ -103,14 +104,15 @@ func describe(s Source, d dialect, found []columnType, floatDigits int) (columns
 			seen[r] = true
 			col := column{role: r, name: f.name, typ: f.typ}
 			col.kind, col.zoned = d.kind(f)
-			columns = append(columns, col)
 			switch p := col.problem(floatDigits); {
 			case p == "":
 			case r == rowID || r == changedAt:
-				fatal = append(fatal, p)
+				fatal = append(fatal, k.name+" "+p)
 			default:
-				rowwise = append(rowwise, p)
+				rowwise = append(rowwise, k.name+" "+p)
+				col.unfit = p
 			}
+			columns = append(columns, col)
 		}
 		if f.name == "" || f.name == "?column?" {
 			fatal = append(fatal, "a column has no name: give it one with AS, or leave it out")
@@ -136,7 +138,7 @@ func describe(s Source, d dialect, found []columnType, floatDigits int) (columns
 	return columns, desc, fatal
 }
 
-// problem says how the column's type breaks the contract, or "".
+// problem says, behind the column's name, how its type breaks the contract, or "".
 func (c column) problem(floatDigits int) string {
 	k := contract[c.role]
 	if slices.Contains(k.kinds, c.kind) || (c.role == value && c.kind == kindFloat && floatDigits > 0) {
@@ -147,13 +149,13 @@ func (c column) problem(floatDigits int) string {
 		typ = "of no declared type"
 	}
 	if c.kind == kindFloat {
-		text := fmt.Sprintf("%s is %s, which loses digits: convert it to text or DECIMAL in the view", k.name, typ)
+		text := fmt.Sprintf("is %s, which loses digits: convert it to text or DECIMAL in the view", typ)
 		if c.role == value {
 			text += ", or set float_digits"
 		}
 		return text
 	}
-	return fmt.Sprintf("%s is %s, and must be %s: convert it in the view", k.name, typ, k.kindsAre)
+	return fmt.Sprintf("is %s, and must be %s: convert it in the view", typ, k.kindsAre)
 }
 
 func plural(n int, one, many string) string {

@@ -46,6 +46,9 @@ func (src *source) decode(values []any, row *Row) (at position) {
 	for i := range src.columns {
 		c := &src.columns[i]
 		text, problem := src.text(c, values[i])
+		if problem == "" && values[i] != nil {
+			problem = c.unfit
+		}
 		switch c.role {
 		case rowID:
 			at.id = text

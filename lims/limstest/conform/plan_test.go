@@ -1,4 +1,4 @@
-package lims_test
+package conform_test
 
 import (
 	"context"
@@ -18,17 +18,18 @@ func TestServersUseTheIndex(t *testing.T) {
 	}
 	for kind, text := range fill {
 		t.Run(kind, func(t *testing.T) {
-			d := newDatabase(t, kind)
-			d.resultsTable(t, "{id}", "{stamp}")
-			if _, err := d.db.Exec(text); err != nil {
+			l := openServer(t, kind).(*sqlLab)
+			d := database{l}
+			d.results(t, "id", "stamp")
+			if _, err := l.db.Exec(text); err != nil {
 				t.Skipf("this server cannot make 50,000 rows in one statement: %v", err)
 			}
-			exec(t, d.db, "ANALYZE "+map[string]string{lims.MySQL: "TABLE "}[kind]+"base_results")
+			l.exec(t, "ANALYZE "+map[string]string{lims.MySQL: "TABLE "}[kind]+"base_results")
 			r := d.reader(t, func(o *lims.Options) { o.Orders = lims.Query{View: "results"}; o.PageSize = 1000 })
 			if _, err := r.Fetch(t.Context(), lims.Results, []string{"1"}); err != nil {
 				t.Fatal(err)
 			}
-			conn, err := d.db.Conn(context.Background())
+			conn, err := l.db.Conn(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
