@@ -4,6 +4,10 @@
 // It promises that each file fits its LIMS and database and that the YAML loads once its empty
 // values are filled. It does not know the lab: where a LIMS keeps WHOOP's requisition id, and
 // which of its orders are WHOOP's, stands in the SQL as an example, marked CHECK.
+//
+// A lab's own recipe goes into templates, as NAME-DATABASE.sql, with its status words in
+// limsbridge.yaml.tmpl, its name in the table databases, and rows of its tables' shape in
+// shapes_test.go. CONTRIBUTING.md says what each must hold.
 package recipes
 
 import (

@@ -47,9 +47,8 @@ SELECT
     i.displayunits                                   AS unit,
     CASE
         WHEN s.samplestatus = 'Cancelled'            THEN 'cancelled'
-        WHEN s.samplestatus <> 'Reviewed'            THEN 'pending'       -- not verified: nothing is released
-        WHEN i.releasedflag = 'Y'                    THEN 'released'
-        ELSE 'pending'
+        WHEN s.samplestatus = 'Reviewed' AND i.releasedflag = 'Y' THEN 'released'
+        ELSE 'pending'                                                    -- not verified: nothing is released
     END                                              AS status
 FROM dbo.sdidataitem AS i
 JOIN dbo.s_sample AS s ON s.s_sampleid = i.keyid1

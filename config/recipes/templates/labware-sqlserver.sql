@@ -46,8 +46,8 @@ SELECT
     CASE
         WHEN r.REPORTABLE = 'F'       THEN 'hidden'  -- not for reports
         WHEN s.STATUS IN ('R', 'X')   THEN s.STATUS  -- the whole sample
-        WHEN t.STATUS <> 'A'          THEN t.STATUS  -- its test is not authorised: nothing is released
-        ELSE r.STATUS
+        WHEN t.STATUS = 'A'           THEN r.STATUS
+        ELSE t.STATUS                                -- its test is not authorised: nothing is released
     END                                              AS status
 FROM dbo.RESULT AS r
 JOIN dbo.TEST AS t   ON t.TEST_NUMBER = r.TEST_NUMBER
