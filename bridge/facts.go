@@ -162,9 +162,8 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 	r := resultFact{Row: row, word: word, rule: rule, noticed: noticed}
 	r.old = p.before(row)
 	if word == Released || word == Withdrawn {
-		r.kind, r.text = p.Mapping.Value(row.Value, rule)
 		var same bool
-		if r.unit, same = Unit(row.Unit, rule.Unit); !same && word == Released {
+		if r.kind, r.text, r.unit, same = p.Mapping.leaves(row, rule); !same && word == Released {
 			return &Hold{Kind: UnknownUnit, Detail: rule.Code}
 		}
 		switch {

@@ -41,6 +41,8 @@ type ObservationRule struct {
 	Optional bool   // need not be measurable for the panel to be complete
 	// Words are qualitative values beyond the known ones that this result may have.
 	Words []string
+	// Convert is how numbers in another unit become ones in Unit; nil: another unit is held.
+	Convert *Conversion
 }
 
 // NewMapping indexes the tests and words. It returns an error for a LIMS code that stands in two
@@ -94,6 +96,19 @@ func NewMapping(tests []Test, words Words, ignore []string, values ValueRules) (
 
 // Test returns the test that a LIMS order code belongs to, or nil.
 func (m *Mapping) Test(limsCode string) *Test { return m.byLIMS[limsCode] }
+
+// Conversion returns how a result of a test is converted, by WHOOP's codes; nil where it leaves as
+// the LIMS has it.
+func (m *Mapping) Conversion(test, observation string) *Conversion {
+	if t := m.byCode[test]; t != nil {
+		for _, r := range t.Results {
+			if r.Code == observation {
+				return r.Convert
+			}
+		}
+	}
+	return nil
+}
 
 // Codes returns WHOOP's codes of all configured tests, sorted.
 func (m *Mapping) Codes() []string {

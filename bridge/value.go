@@ -4,12 +4,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"limsbridge/lims"
 )
 
 // ValueRules are the lab's own ways of writing values.
 type ValueRules struct {
 	// DecimalComma says that 5,4 is five point four. Without it a comma is ambiguous and held.
 	DecimalComma bool
+	// NoValue are words for "cannot be measured" beyond the known ones; compared without case.
+	NoValue []string
 }
 
 // ValueKind says what a result's text turned out to be.
@@ -27,7 +31,9 @@ var (
 	jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 	// oracleNumber is how Oracle prints numbers below one: without the leading zero.
 	oracleNumber = regexp.MustCompile(`^-?\.[0-9]+$`)
-	commaNumber  = regexp.MustCompile(`^-?(0|[1-9][0-9]*),[0-9]+$`)
+	// commaNumber is a number, comparator or range whose points are commas.
+	commaNumber = regexp.MustCompile(`^(-|(<|>|<=|>=|≤|≥) ?)?(0|[1-9][0-9]*),[0-9]+$|^[0-9]+(,[0-9]+)? ?- ?[0-9]+(,[0-9]+)?$`)
+	thousands   = regexp.MustCompile(`^-?[1-9][0-9]{0,2}(\.[0-9]{3})+$`)
 	// textual forms of laboratory results; HL7 v2.5.1 type SN (2.A.70) writes the same ones in parts.
 	comparator = regexp.MustCompile(`^(<|>|<=|>=|≤|≥) ?[0-9]+(\.[0-9]+)?$`)
 	titre      = regexp.MustCompile(`^(<|>|<=|>=|≤|≥)? ?1:[1-9][0-9]*$`)
@@ -54,14 +60,19 @@ func words(s string) map[string]bool {
 }
 
 // Value reads a result's text and returns how it leaves. The digits are the lab's own; the only
-// rewritings are .5 to 0.5 and, where the lab says so, the decimal comma.
+// rewritings are .5 to 0.5 and, where the lab says so, decimal commas to points.
 func (m *Mapping) Value(text string, rule ObservationRule) (ValueKind, string) {
 	text = strings.TrimSpace(text)
 	if slices.Contains(rule.Words, text) {
 		return Textual, text
 	}
-	if m.values.DecimalComma && commaNumber.MatchString(text) {
-		text = strings.Replace(text, ",", ".", 1)
+	if m.values.DecimalComma {
+		if thousands.MatchString(text) {
+			return BadValue, "" // 1.234 is a thousand to who writes 5,4
+		}
+		if !strings.Contains(text, ".") && commaNumber.MatchString(text) {
+			text = strings.ReplaceAll(text, ",", ".")
+		}
 	}
 	upper := strings.ToUpper(text)
 	switch {
@@ -73,8 +84,31 @@ func (m *Mapping) Value(text string, rule ObservationRule) (ValueKind, string) {
 		return Textual, text
 	case qualitative[upper]:
 		return Textual, text
-	case noValue[upper]:
+	case noValue[upper], m.values.noValue(text):
 		return Unmeasurable, ""
 	}
 	return BadValue, ""
+}
+
+// noValue reports whether the text is one of the lab's own words for "not measurable".
+func (r ValueRules) noValue(text string) bool {
+	return slices.ContainsFunc(r.NoValue, func(w string) bool { return strings.EqualFold(w, text) })
+}
+
+// leaves reads value and unit of a row and returns how they leave. same is false where the row's
+// unit is not the one that the rule knows.
+func (m *Mapping) leaves(row lims.Row, rule ObservationRule) (kind ValueKind, text, unit string, same bool) {
+	kind, text = m.Value(row.Value, rule)
+	unit, same = Unit(row.Unit, rule.Unit)
+	if c := rule.Convert; c != nil {
+		bare := strings.TrimSpace(row.Unit) == ""
+		switch {
+		case sameUnit(row.Unit, c.From):
+			kind, text = c.value(kind, text, slices.Contains(rule.Words, text))
+			same = true
+		case bare: // it may be in either unit
+			same = false
+		}
+	}
+	return kind, text, unit, same
 }

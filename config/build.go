@@ -48,7 +48,7 @@ func (c *Config) WHOOP() whoop.Options {
 
 // Mapping returns what the LIMS's words and codes mean.
 func (c *Config) Mapping() (*bridge.Mapping, error) {
-	return bridge.NewMapping(c.Tests, c.Words, c.Ignore, bridge.ValueRules{DecimalComma: c.DecimalComma})
+	return bridge.NewMapping(c.Tests, c.Words, c.Ignore, bridge.ValueRules{DecimalComma: c.DecimalComma, NoValue: c.NoValue})
 }
 
 // Bridge returns the settings of the core.

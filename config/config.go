@@ -35,6 +35,7 @@ type Config struct {
 
 	PatientCheck    bool // patient_check: birth_date
 	DecimalComma    bool
+	NoValue         []string // the lab's own words for "cannot be measured"
 	Settle          time.Duration
 	IssueSettle     time.Duration
 	OnNotMeasurable string // hold or issue

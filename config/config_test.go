@@ -174,6 +174,7 @@ whoop: {url: 'http://localhost:8080/', client_id: id, client_secret: 'plain', pa
 tests: {CBC: {results: {WBC: {code: WBC, words: [FEW, MANY]}}}}
 patient_check: off
 decimal_comma: true
+no_value: [QTY INSUFF, 'NO']
 settle: 5m
 issue_settle: 6m
 on_not_measurable: issue
@@ -199,7 +200,7 @@ brake: {corrections: 9, percent: 10.5, first_pass: 11}
 		s.Brake != (bridge.Brake{Corrections: 9, Percent: 10.5, FirstPass: 11}) {
 		t.Errorf("bridge: %+v", s)
 	}
-	if c.Overdue != 8*day || !c.DecimalComma {
+	if c.Overdue != 8*day || !c.DecimalComma || !reflect.DeepEqual(c.NoValue, []string{"QTY INSUFF", "NO"}) {
 		t.Errorf("%+v", c)
 	}
 	if want := (Archive{[]string{"age12qpf4u2sqk2m9d6kqh8uww2sdjcfyzluqreahs004qkthrc3te4qae7lev"}, within("/", "/backup/copies")}); !reflect.DeepEqual(c.Archive, want) || !c.Archive.On() {
@@ -209,6 +210,27 @@ brake: {corrections: 9, percent: 10.5, first_pass: 11}
 		if !strings.Contains(strings.Join(c.Warnings, "\n"), about+" ") {
 			t.Errorf("no warning of %s in %q", about, c.Warnings)
 		}
+	}
+}
+
+// TestConversion: what is written becomes exactly that factor, and a ready table that map.
+func TestConversion(t *testing.T) {
+	c := good(t, base+`
+status: {orders: hl7_0123, results: hl7_0085}
+tests:
+  A: {results: {A: {code: A, unit: mg/dL, convert: {from: mmol/L, multiply: 38.67, decimals: 0}}}}
+  B: {results: {B: {code: B, unit: mmol/L, convert: {from: mg/dL, divide: 38.67, decimals: 2}}}}
+  C: {results: {C: {code: C, unit: '%', convert: {from: mmol/mol, multiply: 0.09148, add: 2.152, decimals: 1}}}}
+  D: {results: {D: {code: D, unit: g/dL, convert: {divide: 10, decimals: 1}}}}
+`)
+	for i, want := range []string{"mmol/L × 38.67, 0 decimals", "mg/dL / 38.67, 2 decimals", "mmol/mol × 0.09148 + 2.152, 1 decimal", "no unit × 0.1, 1 decimal"} {
+		test := c.Tests[i]
+		if got := test.Results[test.Code].Convert; got == nil || got.String() != want {
+			t.Errorf("%s: %v, want %s", test.Code, got, want)
+		}
+	}
+	if !reflect.DeepEqual(c.Words, bridge.Words{Orders: bridge.OrderTables["hl7_0123"], Results: bridge.ResultTables["hl7_0085"]}) {
+		t.Errorf("%+v", c.Words)
 	}
 }
 

@@ -20,6 +20,7 @@ var synonyms = map[string]string{
 	"baseurl": "url", "endpoint": "url", "timeout": "query_timeout", "batchsize": "page_size",
 	"since": "start_from", "from": "start_from", "start": "start_from", "name": "code", "units": "unit", "observations": "results",
 	"required": "optional", "values": "words",
+	"factor": "multiply", "times": "multiply", "offset": "add", "digits": "decimals", "places": "decimals", "conversion": "convert",
 }
 
 const (
@@ -85,6 +86,7 @@ func settings(c *Config) []setting {
 		{name: "ignore", tree: true, read: list(&c.Ignore)},
 		{name: "patient_check", read: patientCheck},
 		{name: "decimal_comma", read: boolean(&c.DecimalComma)},
+		{name: "no_value", tree: true, read: list(&c.NoValue)},
 		{name: "settle", read: duration(&c.Settle, 0, week)},
 		{name: "issue_settle", read: duration(&c.IssueSettle, 0, week)},
 		{name: "on_not_measurable", read: word(&c.OnNotMeasurable, "hold", "issue")},
@@ -134,7 +136,10 @@ var (
 func keys(secret bool) map[string]bool {
 	m := map[string]bool{}
 	if !secret {
-		m = map[string]bool{"code": true, "unit": true, "optional": true, "words": true} // of tests
+		m = map[string]bool{"code": true, "unit": true, "optional": true, "words": true, "convert": true} // of tests
+		for _, s := range (&conversion{}).settings() {
+			m[s.name] = true
+		}
 	}
 	each(settings(&Config{}), "", func(_ string, s setting) {
 		if s.secret == secret {

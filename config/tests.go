@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -12,10 +15,24 @@ import (
 const longestCode = 64
 
 // orderWords and resultWords read the status maps: LIMS word to bridge word.
-func orderWords(d *decoder, v value)  { d.c.Words.Orders = words(d, v, bridge.OrderWords) }
-func resultWords(d *decoder, v value) { d.c.Words.Results = words(d, v, bridge.ResultWords) }
+func orderWords(d *decoder, v value) {
+	d.c.Words.Orders = words(d, v, bridge.OrderWords, bridge.OrderTables)
+}
+func resultWords(d *decoder, v value) {
+	d.c.Words.Results = words(d, v, bridge.ResultWords, bridge.ResultTables)
+}
 
-func words[W ~string](d *decoder, v value, known []W) map[string]W {
+// words reads one of them: a map, or the name of a standard's ready one.
+func words[W ~string](d *decoder, v value, known []W, tables map[string]map[string]W) map[string]W {
+	if _, ok := text(v.node); ok {
+		ready := slices.Sorted(maps.Keys(tables))
+		name, ok := d.scalar(v.node, v.path, false)
+		if ok && tables[name] == nil {
+			d.add(v, shown(name)+" is neither a map of the LIMS's words nor the name of a ready one",
+				"write {LIMS_WORD: bridge_word, …}, or where the LIMS has HL7's letters "+strings.Join(ready, " or "))
+		}
+		return maps.Clone(tables[name])
+	}
 	var allowed []string
 	for _, w := range known {
 		allowed = append(allowed, string(w))
@@ -96,6 +113,7 @@ func observations(d *decoder, v value, t *bridge.Test) {
 		d.short(v.key, v.path, lims)
 		const example = "write for example {code: TOTAL_CHOLESTEROL, unit: mg/dL}"
 		var rule bridge.ObservationRule
+		var convert conversion
 		if _, ok := pairs(v.node); !ok {
 			if s, ok := d.scalar(v.node, v.path, false); ok {
 				instead := example
@@ -111,7 +129,9 @@ func observations(d *decoder, v value, t *bridge.Test) {
 			{name: "unit", read: unit(&rule.Unit)},
 			{name: "optional", read: boolean(&rule.Optional)},
 			{name: "words", tree: true, read: list(&rule.Words)},
+			{name: "convert", sub: convert.settings()},
 		})
+		conversionOf(d, convert, v.path, v.key, &rule)
 		at, has := d.at[v.path+".code"]
 		switch other := codes[rule.Code]; {
 		case d.bad[v.path+".code"]:

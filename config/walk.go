@@ -158,7 +158,7 @@ func codes(path string) bool {
 }
 
 // codeSections hold codes and words of the lab, which are no secrets.
-var codeSections = []string{"tests", "status", "ignore"}
+var codeSections = []string{"tests", "status", "ignore", "no_value"}
 
 // colon reports whether a name is followed by its colon. What is not may be a value that slipped.
 func (s *source) colon(key ast.Node) bool {

@@ -15,7 +15,6 @@ import (
 	"limsbridge/bridge"
 	"limsbridge/bridge/ledger"
 	"limsbridge/config"
-	"limsbridge/whoop"
 )
 
 func previewCommand() *cobra.Command {
@@ -50,7 +49,7 @@ only with --values, and only on a terminal.`,
 			}
 			defer func() { err = errors.Join(err, reader.Close()) }()
 			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge()}
-			p := &previewer{out: cmd.OutOrStdout(), values: values}
+			p := &previewer{out: cmd.OutOrStdout(), values: values, mapping: mapping}
 			running := false
 			l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
 			switch {
@@ -90,6 +89,7 @@ only with --values, and only on a terminal.`,
 type previewer struct {
 	out                                   io.Writer
 	values                                bool
+	mapping                               *bridge.Mapping
 	records, statuses, reports, obs, held int
 	uncompared                            bool
 }
@@ -105,7 +105,7 @@ func (p *previewer) show(r bridge.Rehearsed) error {
 		if a.Kind == bridge.SubmitReport {
 			p.reports++
 			p.obs += len(a.Report.Observations)
-			fmt.Fprintf(p.out, "  report %-10s %s: %s\n", a.Report.Status, strings.Join(a.Tests, " "), p.observations(a.Report))
+			fmt.Fprintf(p.out, "  report %-10s %s: %s\n", a.Report.Status, strings.Join(a.Tests, " "), p.observations(a))
 			continue
 		}
 		p.statuses++
@@ -122,9 +122,9 @@ func (p *previewer) show(r bridge.Rehearsed) error {
 	return nil
 }
 
-func (p *previewer) observations(r whoop.Report) string {
+func (p *previewer) observations(a bridge.Action) string {
 	var out []string
-	for _, o := range r.Observations {
+	for _, o := range a.Report.Observations {
 		text := o.Code
 		if p.values {
 			text += " = " + o.Numeric.String() + o.Text
@@ -132,9 +132,20 @@ func (p *previewer) observations(r whoop.Report) string {
 		if o.Unit != "" {
 			text += " " + o.Unit
 		}
+		text += p.converted(a.Tests, o.Code)
 		out = append(out, text)
 	}
 	return strings.Join(out, ", ")
+}
+
+// converted tells how an observation is converted, where it is.
+func (p *previewer) converted(tests []string, code string) string {
+	for _, t := range tests {
+		if c := p.mapping.Conversion(t, code); c != nil {
+			return " (from " + c.String() + ")"
+		}
+	}
+	return ""
 }
 
 func (p *previewer) end() {
