@@ -139,9 +139,14 @@ func (sqlServer) quote(name string) string {
 
 func (sqlServer) output(_ column, expr string) string { return expr }
 
+// idOrder compares text by its code points. Text of a code page is made Unicode before: COLLATE alone
+// would first bring it to the collation's own code page, in which different letters become one.
 func (sqlServer) idOrder(c column, expr string) string {
-	if c.kind == kindText || c.kind == kindFixed {
+	switch {
+	case c.typ == "NVARCHAR" || c.typ == "NCHAR":
 		return expr + " COLLATE Latin1_General_BIN2"
+	case c.kind == kindText || c.kind == kindFixed:
+		return "CONVERT(nvarchar(4000), " + expr + ") COLLATE Latin1_General_BIN2"
 	}
 	return expr
 }

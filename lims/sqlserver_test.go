@@ -71,10 +71,16 @@ func TestSQLServerStatements(t *testing.T) {
 
 	text := serverSource(t, columnType{typ: "VARCHAR"}, columnType{typ: "BINARY", length: 8})
 	st, err = text.stampedPage("", &position{stamp: "0x00000000000007D1", id: "S-1"}, 1000)
-	const id = "lb.[Row_ID] COLLATE Latin1_General_BIN2"
+	const id = "CONVERT(nvarchar(4000), lb.[Row_ID]) COLLATE Latin1_General_BIN2"
 	v := []byte{0, 0, 0, 0, 0, 0, 7, 0xD1}
 	check("rowversion and text ids", st, err, head+"lb.[CHANGED_AT] >= @p1 AND (lb.[CHANGED_AT] > @p2 OR "+id+" > @p3) AND lb.[Row_ID] IS NOT NULL AND "+
 		"lb.[CHANGED_AT] < MIN_ACTIVE_ROWVERSION()\nORDER BY lb.[CHANGED_AT], "+id+tail, v, v, mssql.VarChar("S-1"))
+
+	for typ, want := range map[string]string{"VARCHAR": id, "CHAR": id, "NVARCHAR": "lb.[Row_ID] COLLATE Latin1_General_BIN2", "NCHAR": "lb.[Row_ID] COLLATE Latin1_General_BIN2", "INT": "lb.[Row_ID]", "UNIQUEIDENTIFIER": "lb.[Row_ID]"} {
+		if got := serverSource(t, columnType{typ: typ}, columnType{typ: "DATETIME"}).ids(); got != want {
+			t.Errorf("%s ids are ordered by %s, want %s", typ, got, want)
+		}
+	}
 }
 
 // Each parameter has its column's own type.
