@@ -3,11 +3,11 @@ package bridge_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"limsbridge/bridge"
-	"limsbridge/lims"
 	"limsbridge/whoop"
 )
 
@@ -56,4 +56,48 @@ func TestRowSentUnderAnotherTest(t *testing.T) {
 	}
 }
 
-var _ = lims.Orders
+// What is in doubt under one code is not sent under another that a mapping edit gave it, and its
+// request is not complete, whatever the edit made of its row.
+func TestMappingEditDuringDoubt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		codes  map[string]string // LIMS code to WHOOP's, after the edit
+		ignore []string
+		holds  string
+	}{
+		"another code":   {map[string]string{"CHOL": "CHOLESTEROL", "HDL": "HDL"}, nil, "in_doubt recoded:r-CHOL"},
+		"ignored":        {map[string]string{"HDL": "HDL"}, []string{"CHOL"}, "in_doubt"},
+		"codes swapped":  {map[string]string{"CHOL": "HDL", "HDL": "TOTAL_CHOLESTEROL"}, nil, "changed_in_doubt in_doubt recoded:r-CHOL"},
+		"none of it any": {map[string]string{"HDL": "HDL"}, nil, "in_doubt unknown_result_code:r-CHOL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.outcomes["partial(TOTAL_CHOLESTEROL=5.40)"] = whoop.InDoubt
+			w.show(order("LIPID", "A"), result("CHOL", "5.40", "A"), result("HDL", "", "N"))
+			w.turn()
+			w.at = w.at.Add(tenMin)
+			w.turn()
+			rules := map[string]bridge.ObservationRule{}
+			for name, code := range tt.codes {
+				rules[name] = bridge.ObservationRule{Code: code, Unit: "mg/dL"}
+			}
+			var err error
+			w.m, err = bridge.NewMapping([]bridge.Test{{Code: "LIPID_PANEL", LIMS: []string{"LIPID"}, Results: rules}}, bridge.Words{
+				Orders:  map[string]bridge.OrderWord{"A": bridge.Complete},
+				Results: map[string]bridge.ResultWord{"A": bridge.Released, "N": bridge.Pending},
+			}, tt.ignore, bridge.ValueRules{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.show(result("HDL", "1.2", "A"))
+			w.turn()
+			w.at = w.at.Add(tenMin)
+			does := w.turn()
+			if strings.Contains(does, "5.40") || strings.Contains(does, full) {
+				t.Errorf("does %s while it is in doubt", does)
+			}
+			if held := w.held(); held != tt.holds {
+				t.Errorf("holds %q, want %q", held, tt.holds)
+			}
+		})
+	}
+}

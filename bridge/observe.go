@@ -57,6 +57,16 @@ func (p *planner) observations(f *facts) []observed {
 			out = append(out, o)
 		}
 	}
+	for _, a := range p.Record.Attempts {
+		if a.Action != SubmitReport || !slices.Contains(a.Requests, f.request.ID) {
+			continue
+		}
+		for _, s := range a.Prints {
+			if !seen[s.Code] { // nor does it know what is in doubt: that is held by its report
+				out = append(out, observed{code: s.Code, state: held})
+			}
+		}
+	}
 	return out
 }
 
@@ -138,8 +148,15 @@ func (p *planner) holdObservation(f *facts, o observed, k HoldKind, row string) 
 	return changed
 }
 
-// sentAs reports whether the row went out as another observation of the requisition.
+// sentAs reports whether the row went out, or may have, as another observation of the requisition.
 func (p *planner) sentAs(f *facts, code, row string) bool {
+	for _, a := range p.Record.Attempts {
+		for _, s := range a.Prints {
+			if s.Row == row && (s.Code != code || !slices.Contains(a.Requests, f.request.ID)) {
+				return true
+			}
+		}
+	}
 	for _, q := range p.Record.Requests {
 		for _, s := range q.Sent {
 			if s.Row == row && (s.Code != code || q.ID != f.request.ID) {

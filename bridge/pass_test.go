@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -390,6 +391,47 @@ func TestPasses(t *testing.T) {
 			r.exec(`UPDATE results SET requisition_id = ?, changed_at = ?`, q.String(), time.Now().UTC().Format(stampFormat))
 			r.passes(30 * time.Minute)
 			r.want(1, 3, nil)
+		}},
+		{name: "a released row whose id is none is held as gone when it vanishes", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.exec(`UPDATE results SET requisition_id = 'no id' WHERE result_code IN ('CHOL', 'HDL')`)
+			r.passes(30 * time.Minute)
+			r.want(1, 1, holds{bridge.BadID: 2})
+			r.exec(`UPDATE results SET requisition_id = ?, changed_at = ? WHERE result_code = 'HDL'`, q.String(), time.Now().UTC().Format(stampFormat))
+			r.exec(`DELETE FROM results WHERE result_code = 'CHOL'`)
+			r.passes(30 * time.Minute)
+			if _, err := r.bridge.Sweep(r.t.Context(), time.Now()); err != nil {
+				r.t.Fatal(err)
+			}
+			r.passes(time.Hour)
+			r.want(2, 2, holds{bridge.Gone: 1})
+			r.resolve(bridge.Gone, bridge.NeverSend)
+			r.passes(time.Hour)
+			r.want(2, 2, nil)
+		}},
+		{name: "a requisition whose tests are all refused holds each of them", live: func(r *rig) {
+			var tests []bridge.Test
+			var codes []string
+			for i := range 12 {
+				code := fmt.Sprintf("TEST%d", i)
+				tests = append(tests, bridge.Test{Code: code, Results: map[string]bridge.ObservationRule{code: {Code: code}}})
+				codes = append(codes, code)
+			}
+			words := bridge.Words{Orders: map[string]bridge.OrderWord{"A": bridge.Complete}, Results: map[string]bridge.ResultWord{"A": bridge.Released}}
+			var err error
+			if r.mapping, err = bridge.NewMapping(tests, words, nil, bridge.ValueRules{}); err != nil {
+				r.t.Fatal(err)
+			}
+			r.restart()
+			q, _ := r.ordered(codes...)
+			for _, code := range codes {
+				r.order(q, code, "A")
+				r.result(q, code, code, "5", "A")
+				r.fail(sandbox.Results, sandbox.Unprocessed)
+			}
+			r.passes(20 * time.Minute)
+			r.want(0, 0, holds{bridge.Refused: 12})
 		}},
 		{name: "rows without a usable row_id are held until a sweep finds none", live: func(r *rig) {
 			q, _ := r.ordered("LIPID_PANEL")

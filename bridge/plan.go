@@ -118,6 +118,7 @@ func (p *planner) record() {
 				p.hold(h) // of rows that cannot be named: only a sweep ends it
 			}
 		}
+		p.vanished()
 		return
 	}
 	lasting := false

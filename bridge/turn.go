@@ -11,8 +11,9 @@ import (
 	"limsbridge/whoop"
 )
 
-// rounds bounds how often one turn plans again. A plan comes to rest after a look and one
-// execution; more rounds are a mistake in the rules, and nothing is sent for it any more.
+// rounds bounds how often one turn plans again, beside once for each service request, whose call
+// may be refused or end in doubt. A plan comes to rest after a look and one execution; more rounds
+// are a mistake in the rules, and nothing is sent for it any more.
 const rounds = 8
 
 // turn is one record's turn in a pass.
@@ -43,8 +44,11 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 	}
 	t.marks, t.class = t.present(r), r.Urgency
 	t.shownAt = b.fresh(it.key, at)
+	if err := t.redate(ctx, r); err != nil {
+		return err
+	}
 	var plan Plan
-	for range rounds {
+	for n := 0; n < rounds+len(r.Requests); n++ {
 		if r, _, err = b.ledger.Load(it.key); err != nil {
 			return err
 		}
@@ -77,15 +81,33 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 	return t.rest(plan)
 }
 
+// redate begins the wait of a status in doubt anew that ended by a clock which was ahead: until that
+// clock's time comes nothing would go out for the requisition.
+func (t *turn) redate(ctx context.Context, r Record) error {
+	now := time.Now()
+	for _, a := range r.Attempts {
+		if a.Action == SetStatus && a.Ended.After(now.Add(t.settings.DoubtAfter)) {
+			t.pending = append(t.pending, Event{
+				At: now, Kind: OutcomeEvent, Key: &t.key, Intent: a.Seq, Status: a.Status, Outcome: whoop.InDoubt,
+				Text: "still, as of now: the clock was set back",
+			})
+		}
+	}
+	return t.commit(ctx)
+}
+
 // present returns the marks of the rows as they are now. Rows that left their view stay marked
 // where that means something: they were released once.
 func (t *turn) present(r Record) []RowMark {
 	var marks []RowMark
 	here := map[rowRef]bool{}
 	for _, row := range t.rows {
+		here[rowRef{row.Source, row.ID}] = true
+		if t.key.Kind == RowKey && keyOf(row) != t.key {
+			continue // its id was mended: another record speaks for it
+		}
 		m, _ := t.mark(r, row, t.at)
 		marks = append(marks, m)
-		here[rowRef{row.Source, row.ID}] = true
 	}
 	for _, m := range r.Rows {
 		if !here[rowRef{m.Source, m.ID}] && m.Released {
