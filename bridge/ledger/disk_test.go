@@ -14,6 +14,7 @@ var errDisk = errors.New("the disk says no")
 type flaky struct {
 	mu        sync.Mutex
 	synced    map[string]int64 // by path: how many bytes survive a power cut
+	unnamed   map[string]bool  // new files whose folder was not synced: gone after a power cut
 	failWrite bool             // the next writes write half and fail
 	failSync  bool             // the next syncs fail
 }
@@ -24,6 +25,14 @@ type flakyFile struct {
 }
 
 func (d *flaky) Append(path string) (appender, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		if d.unnamed == nil {
+			d.unnamed = map[string]bool{}
+		}
+		d.unnamed[path] = true
+	}
 	f, err := systemDisk{}.Append(path)
 	if err != nil {
 		return nil, err
@@ -31,7 +40,16 @@ func (d *flaky) Append(path string) (appender, error) {
 	return flakyFile{d, f.(systemFile).File}, nil
 }
 
-func (d *flaky) SyncFolder(path string) error { return systemDisk{}.SyncFolder(path) }
+func (d *flaky) SyncFolder(folder string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for path := range d.unnamed {
+		if filepath.Dir(path) == folder {
+			delete(d.unnamed, path)
+		}
+	}
+	return nil
+}
 
 func (f flakyFile) Write(b []byte) (int, error) {
 	f.mu.Lock()
@@ -63,8 +81,8 @@ func (f flakyFile) Sync() error {
 func (f flakyFile) Close() error { return f.f.Close() }
 
 // powerCut copies the ledger in dir as a machine would find it after losing power now: of the
-// journal what was synced, and of what was not the first bytes, as keep chooses. It holds up
-// writers meanwhile.
+// journal what was synced, and of what was not the first bytes, as keep chooses; no file whose name
+// was not. It holds up writers meanwhile.
 func (d *flaky) powerCut(t testing.TB, dir string, keep func(unsynced int64) int64) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,6 +93,12 @@ func (d *flaky) powerCut(t testing.TB, dir string, keep func(unsynced int64) int
 	}
 	for _, n := range files {
 		path := filepath.Join(journalName, n.String())
+		if d.unnamed[filepath.Join(dir, path)] {
+			if err := os.Remove(filepath.Join(to, path)); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
 		info, err := os.Stat(filepath.Join(to, path))
 		if err != nil {
 			t.Fatal(err)

@@ -41,6 +41,9 @@ func TestPowerCuts(t *testing.T) {
 					} else if random.IntN(2) == 0 {
 						e = intentEvent(n, bridge.SubmitReport)
 					}
+					if random.IntN(40) == 0 {
+						e.At = e.At.AddDate(0, random.IntN(12), 0) // a new month, and file
+					}
 					seqs, err := l.Commit(t.Context(), e)
 					if err != nil {
 						t.Error(err)
