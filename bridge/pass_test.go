@@ -433,6 +433,29 @@ func TestPasses(t *testing.T) {
 			r.passes(20 * time.Minute)
 			r.want(0, 0, holds{bridge.Refused: 12})
 		}},
+		{name: "another patient stays held over a restart, also while WHOOP is silent", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.exec(`UPDATE orders SET birth_date = '1999-09-09'`)
+			r.passes(30 * time.Minute)
+			r.want(0, 0, holds{bridge.OtherPatient: 1})
+			before, _ := bridge.Holds(r.ledger)
+			r.restart()
+			r.net.set(true)
+			r.act(bridge.Event{Act: bridge.ResumeAct}) // everything is planned again
+			r.pass()
+			r.want(0, 0, holds{bridge.OtherPatient: 1})
+			r.net.set(false)
+			r.passes(time.Hour)
+			after, _ := bridge.Holds(r.ledger)
+			if len(after) != 1 || after[0].ID != before[0].ID {
+				r.t.Errorf("the hold was %d and is %+v", before[0].ID, after)
+			}
+			r.restart()
+			r.exec(`UPDATE orders SET birth_date = '1980-01-02', changed_at = ?`, time.Now().UTC().Format(stampFormat))
+			r.passes(time.Hour)
+			r.want(1, 3, nil)
+		}},
 		{name: "rows without a usable row_id are held until a sweep finds none", live: func(r *rig) {
 			q, _ := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")

@@ -230,6 +230,9 @@ func (p *planner) vanished() {
 
 // otherPatient compares the birth dates, where both sides carry one.
 func (p *planner) otherPatient() bool {
+	if p.Settings.PatientCheck && p.Shown == nil {
+		p.stillAnother()
+	}
 	if !p.Settings.PatientCheck || p.Shown == nil || p.Shown.BirthDate == "" {
 		return false
 	}
@@ -242,6 +245,17 @@ func (p *planner) otherPatient() bool {
 		}
 	}
 	return differs
+}
+
+// stillAnother keeps the holds of another patient until the next look tells, which comes before any
+// call: a start makes looks stale, and does not make it the right patient.
+func (p *planner) stillAnother() {
+	for _, h := range p.Record.Holds {
+		present := slices.ContainsFunc(p.Rows, func(r lims.Row) bool { return r.Source == h.Source && r.ID == h.Row })
+		if h.Kind == OtherPatient && present && !p.Record.changedSince(h) {
+			p.hold(h)
+		}
+	}
 }
 
 // merge orders the steps of all service requests. Where a look of this very turn shows every
