@@ -145,6 +145,36 @@ type Held struct {
 	Ended        time.Time `json:"ended,omitzero"`
 	Observations []string  `json:"observations,omitempty"` // their codes
 	Choices      []Verdict `json:"choices,omitempty"`
+	// Of what stands still as a whole, see Standing.
+	Count int    `json:"count,omitempty"` // a brake's
+	End   string `json:"end,omitempty"`   // the command that ends it
+}
+
+// PausedByPerson is the kind under which Standing lists a pause; a stop stands there under its own.
+const PausedByPerson HoldKind = "paused"
+
+// Standing returns what keeps all sending, or that of one test or kind, and is about no single
+// order: stops, brakes and pauses, the oldest first. They have no number, and End instead.
+func Standing(l Ledger) []Held {
+	var all []Held
+	l.View(func(s *State) {
+		for _, x := range s.Stops {
+			h := Held{Kind: HoldKind(x.Kind), Since: x.Since, Count: x.Count, End: "limsbridge resume"}
+			if x.Brake() {
+				h.End += " --brake " + x.Kind + " --count N"
+			}
+			all = append(all, h)
+		}
+		for _, p := range s.Pauses {
+			h := Held{Kind: PausedByPerson, Since: p.Since, Test: p.Test, End: "limsbridge resume"}
+			if p.Test != "" {
+				h.End += " --test " + p.Test
+			}
+			all = append(all, h)
+		}
+	})
+	slices.SortStableFunc(all, func(a, b Held) int { return a.Since.Compare(b.Since) })
+	return all
 }
 
 // Holds returns everything that is held, the oldest first.

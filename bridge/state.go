@@ -56,7 +56,7 @@ type Pause struct {
 // Acts of a person, as ActEvent.Act names them.
 const (
 	PauseAct   = "pause"   // Tests, or everything
-	ResumeAct  = "resume"  // Tests, or everything; also ends stops that are no brakes
+	ResumeAct  = "resume"  // Tests, or the pause of everything; that also ends stops that are no brakes
 	ReleaseAct = "release" // Detail: the brake's kind; Count
 
 	ConfirmStartAct = "confirm_start" // Detail: the start_from that is confirmed, as RFC 3339
@@ -166,7 +166,8 @@ func (s *State) act(e Event) {
 			s.Pauses = slices.DeleteFunc(s.Pauses, func(p Pause) bool { return slices.Contains(e.Tests, p.Test) })
 			return
 		}
-		s.Pauses = nil
+		// Who lets everything go on after a 403 knows nothing of the reagent for which a test waits.
+		s.Pauses = slices.DeleteFunc(s.Pauses, func(p Pause) bool { return p.Test == "" })
 		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return !x.Brake() })
 	case ReleaseAct:
 		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return x.Kind == e.Detail })

@@ -103,6 +103,13 @@ func TestPauses(t *testing.T) {
 	if s.Paused("CBC") {
 		t.Error("resume leaves a pause")
 	}
+	act(PauseAct, "CBC")
+	act(PauseAct)
+	act(ResumeAct)
+	if !s.Paused("CBC") || s.Paused("LIPID_PANEL") {
+		t.Error("resuming everything ends the pause of a single test, or not that of everything")
+	}
+	act(ResumeAct, "CBC")
 	s.Apply(Event{Kind: StopEvent, Detail: ForbiddenStop})
 	s.Apply(Event{Kind: StopEvent, Detail: FirstPassBrake, Count: 900})
 	act(ResumeAct)

@@ -48,9 +48,12 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 		return err
 	}
 	var plan Plan
-	for n := 0; n < rounds+len(r.Requests); n++ {
+	for n := 0; ; n++ {
 		if r, _, err = b.ledger.Load(it.key); err != nil {
 			return err
+		}
+		if n >= rounds+len(r.Requests) {
+			break
 		}
 		r.Key, r.Rows = it.key, t.marks
 		plan = Decide(Input{

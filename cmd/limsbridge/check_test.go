@@ -240,7 +240,19 @@ tests:
 	ok("All well", "check")
 	ok("paused (the ledger; no bridge is running)", "pause", "--by", "A. Lab", "--why", "reagent recall")
 	ok("waiting paused", "once")
+	ok("all sending  limsbridge resume\n", "holds")
+	if out, status := command(t, "holds", "resolve", "--kind", "paused", "--never-send", "--by", "A. Lab", "--why", "no", "--yes", "--config", path); status != exitFailed || !strings.Contains(out, "end it with `limsbridge resume") {
+		t.Errorf("a decision of a pause: status %d\n%s", status, out)
+	}
+	if out, status := command(t, "pause", "--test", "LIPID_PANNEL", "--by", "A. Lab", "--why", "recall", "--config", path); status != exitConfig || !strings.Contains(out, "its tests are LIPID_PANEL") {
+		t.Errorf("a pause of a test that is none: status %d\n%s", status, out)
+	}
+	ok("paused", "pause", "--test", "LIPID_PANEL", "--by", "A. Lab", "--why", "recall")
 	ok("resumed", "resume", "--by", "A. Lab", "--why", "replaced")
+	ok("waiting paused", "once")
+	ok("limsbridge resume --test LIPID_PANEL", "holds")
+	ok("resumed", "resume", "--test", "LIPID_PANEL", "--by", "A. Lab", "--why", "replaced")
+	ok("Nothing is held.", "holds")
 	ok("1 reports with 1 observations", "once")
 	ok("0 reports", "once")
 	if n := api.Counts(); n.Reports != 1 || n.Duplicates+len(n.Violations) > 0 {

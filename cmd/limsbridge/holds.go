@@ -29,6 +29,8 @@ func holdsCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "holds", Short: "List what waits for a person, or for a mended mapping", Args: cobra.NoArgs,
+		Long: `Lists everything that does not go out by itself, with its reason: first what keeps all
+sending or one kind of it (stops, brakes, pauses), then what is held of single orders.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load(cmd)
 			if err != nil {
@@ -60,7 +62,13 @@ func readHolds(ctx context.Context, state string) (holds []bridge.Held, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	return bridge.Holds(l)
+	return everyHold(l)
+}
+
+// everyHold is what stands still as a whole, and what is held of single orders.
+func everyHold(l bridge.Ledger) ([]bridge.Held, error) {
+	holds, err := bridge.Holds(l)
+	return append(bridge.Standing(l), holds...), err
 }
 
 func listHolds(out io.Writer, holds []bridge.Held, zone *time.Location) error {
@@ -70,14 +78,33 @@ func listHolds(out io.Writer, holds []bridge.Held, zone *time.Location) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tSINCE\tWHY\tTEST\tWHERE\tDETAIL")
+	single := 0
 	for _, h := range holds {
+		if h.End != "" {
+			fmt.Fprintf(w, "-\t%s\t%s\t%s\t%s\t%s\n", h.Since.In(zone).Format("2006-01-02 15:04"), h.Kind, h.Test, standsStill(h), h.End)
+			continue
+		}
+		single++
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", h.ID, h.Since.In(zone).Format("2006-01-02 15:04"), h.Kind, h.Test, where(h), h.Detail)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%d held. `limsbridge holds show ID` tells what is known and what can be done.\n", len(holds))
+	_, err := fmt.Fprintf(out, "\n%d held. `limsbridge holds show ID` tells what is known and what can be done.\n", single)
 	return err
+}
+
+// standsStill says what of the sending stands still.
+func standsStill(h bridge.Held) string {
+	switch {
+	case h.Kind == bridge.CorrectionsBrake:
+		return fmt.Sprintf("corrections, after %d in a day", h.Count)
+	case h.Kind == bridge.FirstPassBrake:
+		return fmt.Sprintf("all sending, at %d tests", h.Count)
+	case h.Test != "":
+		return "this test"
+	}
+	return "all sending"
 }
 
 func where(h bridge.Held) string {
@@ -106,7 +133,7 @@ func holdsShowCommand(asJSON *bool) *cobra.Command {
 			if err != nil {
 				return explain(err)
 			}
-			i := slices.IndexFunc(holds, func(h bridge.Held) bool { return h.ID == ids[0] })
+			i := slices.IndexFunc(holds, func(h bridge.Held) bool { return h.ID == ids[0] && h.End == "" })
 			if i < 0 {
 				return fmt.Errorf("there is no hold %d (any more): see `limsbridge holds`", ids[0])
 			}
@@ -117,8 +144,12 @@ func holdsShowCommand(asJSON *bool) *cobra.Command {
 				}
 				return nil
 			})
-			if err != nil {
+			var damage *ledger.DamageError
+			if err != nil && !errors.As(err, &damage) {
 				return err
+			}
+			if damage != nil { // what is sound of it is worth showing
+				fmt.Fprintf(cmd.ErrOrStderr(), "The history may lack events: %v\n", damage)
 			}
 			if *asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"hold": holds[i], "journal": story})
@@ -147,6 +178,9 @@ func showHold(out io.Writer, h bridge.Held, story []bridge.Event, zone *time.Loc
 	if len(h.Choices) == 0 {
 		p("  nothing: it ends with the report in doubt that it is about\n")
 	}
+	if h.Kind != bridge.Doubt && h.Kind != bridge.ChangedInDoubt {
+		p("Where the row, the configuration or WHOOP is mended instead, it ends by itself.\n")
+	}
 	p("\nIts history:\n")
 	for _, e := range story {
 		p("  %s  %s\n", e.At.In(zone).Format("2006-01-02 15:04:05"), e.Story())
@@ -172,7 +206,7 @@ func question(h bridge.Held, story []bridge.Event) string {
 	return fmt.Sprintf(`  Did you accept a diagnostic report (status %s) for service request %s,
   sent between %s and %s (UTC), with %d observations (%s)?
   The call was %s; its request id: %s.`,
-		h.Detail, h.Request, h.Begun.UTC().Format("2006-01-02 15:04:05"), h.Ended.UTC().Format("15:04:05"),
+		h.Detail, h.Request, h.Begun.UTC().Format("2006-01-02 15:04:05"), h.Ended.UTC().Format("2006-01-02 15:04:05"),
 		len(h.Observations), strings.Join(h.Observations, ", "), answer, request)
 }
 
@@ -209,6 +243,9 @@ func (s selection) pick(holds []bridge.Held, ids []uint64, now time.Time) ([]bri
 	for _, h := range holds {
 		named := len(ids) == 0 || slices.Contains(ids, h.ID)
 		if named && (s.kind == "" || string(h.Kind) == s.kind) && (s.test == "" || h.Test == s.test) && !h.Since.Before(from) {
+			if h.End != "" {
+				return nil, fmt.Errorf("%s is about no single order: end it with `%s --by NAME --why TEXT`", h.Kind, h.End)
+			}
 			out = append(out, h)
 		}
 	}

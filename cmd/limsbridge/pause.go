@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os/user"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,9 @@ What is released meanwhile waits. Reading goes on.`,
 		Example: `  limsbridge pause --by "A. Lab" --why "reagent recall" --test CBC`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			act.Act = bridge.PauseAct
+			if err := known(cmd, act.Tests); err != nil {
+				return err
+			}
 			return do(cmd, act, "paused")
 		},
 	}
@@ -34,12 +38,33 @@ What is released meanwhile waits. Reading goes on.`,
 	return c
 }
 
+// known refuses a code that is none of the configuration's: a pause of it would stop nothing.
+func known(cmd *cobra.Command, tests []string) error {
+	if len(tests) == 0 {
+		return nil
+	}
+	cfg, err := load(cmd)
+	if err != nil {
+		return err
+	}
+	mapping, err := cfg.Mapping()
+	if err != nil {
+		return err
+	}
+	for _, t := range tests {
+		if !slices.Contains(mapping.Codes(), t) {
+			return &exitError{exitConfig, fmt.Errorf("nothing was paused: the configuration has no test %q; its tests are %s", t, strings.Join(mapping.Codes(), ", "))}
+		}
+	}
+	return nil
+}
+
 func resumeCommand() *cobra.Command {
 	var act control.Act
 	c := &cobra.Command{
 		Use: "resume", Short: "End a pause, a stop or a brake", Args: cobra.NoArgs,
-		Long: `Ends pauses, and the stop after a 403, a foreign report or a damaged ledger.
-A brake is released by its name and by count, for an hour.`,
+		Long: `Ends a pause of everything, and the stop after a 403, a foreign report or a damaged ledger.
+The pause of a single test ends with its --test. A brake is released by its name and by count, for an hour.`,
 		Example: `  limsbridge resume --by "A. Lab" --why "reagents replaced"
   limsbridge resume --brake corrections --count 40 --by "A. Lab" --why "recalibrated; checked 40 results"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -69,7 +69,7 @@ func runOnce(ctx context.Context, cfg *config.Config, log *slog.Logger, after fu
 		return control.Serve(ctx, cfg.State, control.Bridge{
 			Act:     func(ctx context.Context, act control.Act) error { return a.bridge.Act(ctx, event(act)) },
 			Resolve: func(ctx context.Context, s bridge.Resolution) error { return a.bridge.Resolve(ctx, s, time.Now()) },
-			Holds:   func() ([]bridge.Held, error) { return bridge.Holds(a.ledger) },
+			Holds:   func() ([]bridge.Held, error) { return everyHold(a.ledger) },
 
 			Outstanding: func() ([]bridge.Outstanding, error) { return bridge.FindOutstanding(a.ledger) },
 			Verify:      verification(a.reader, a.ledger, a.mapping, cfg),
