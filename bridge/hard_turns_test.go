@@ -3,11 +3,16 @@ package bridge_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"limsbridge/bridge"
+	"limsbridge/lims"
 	"limsbridge/whoop"
 )
 
@@ -100,4 +105,39 @@ func TestMappingEditDuringDoubt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Where WHOOP answers slowly, a batch of rows that were read together grows old: what the lab takes
+// back meanwhile does not leave.
+func TestRowsDoNotGrowOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := testLedger(t)
+		d := &desk{}
+		api := &many{partner: &partner{during: func(string) { <-time.After(20 * time.Second) }}, ids: map[uuid.UUID]uuid.UUID{}}
+		for range 40 {
+			q := uuid.New()
+			api.ids[q] = uuid.New()
+			d.rows = append(d.rows, rowsOf(q)...)
+		}
+		s := settings()
+		s.Settle, s.Parallel = 0, 1
+		b := bridge.New(d, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+		time.AfterFunc(2*time.Minute, func() { // the lab takes all of them back
+			rows := slices.Clone(d.rows)
+			for i := range rows {
+				if rows[i].Source == lims.Results {
+					rows[i].Status = "N"
+				}
+			}
+			d.rows = rows
+		})
+		for range 3 {
+			if _, err := b.Pass(t.Context(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if api.sent == 0 || api.sent > 7 { // a minute each
+			t.Errorf("%d of 40 orders were reported, although the lab took them back after two minutes", api.sent)
+		}
+	})
 }

@@ -19,6 +19,9 @@ const (
 	batch = 64
 	// silence is how many calls in a row may stay without a usable answer before a pass gives up.
 	silence = 3
+	// rowsFor is how long rows that were read again may wait for their turn. Where WHOOP answers
+	// slowly, a batch takes its time, and what the lab takes back meanwhile must not leave.
+	rowsFor = 5 * time.Minute
 )
 
 // Pass reads what changed and takes the turn of every record that is due at that time. It
@@ -98,6 +101,7 @@ func (e *effort) unanswered() {
 type item struct {
 	key  Key
 	rows []lims.Row
+	read time.Time // when reading them began
 }
 
 // work takes the turns of all records that are due, the most urgent first.
@@ -128,7 +132,7 @@ func (b *Bridge) work(ctx context.Context, at time.Time, sum *Summary) error {
 	for range b.settings.Parallel {
 		g.Go(func() error {
 			for it := range items {
-				if eff.halt.Load() || ctx.Err() != nil {
+				if eff.halt.Load() || ctx.Err() != nil || time.Since(it.read) > rowsFor {
 					continue // it stays due
 				}
 				if err := b.turn(ctx, it, at, eff, sum); err != nil {
@@ -251,7 +255,7 @@ func (b *Bridge) fetch(ctx context.Context, keys []Key) ([]item, error) {
 			ids[m.Source] = append(ids[m.Source], m.ID)
 		}
 	}
-	now := map[rowRef]lims.Row{}
+	now, read := map[rowRef]lims.Row{}, time.Now()
 	for _, s := range []lims.Source{lims.Orders, lims.Results} {
 		if len(ids[s]) == 0 {
 			continue
@@ -266,7 +270,7 @@ func (b *Bridge) fetch(ctx context.Context, keys []Key) ([]item, error) {
 	}
 	items := make([]item, len(keys))
 	for i, r := range records {
-		items[i].key = keys[i]
+		items[i].key, items[i].read = keys[i], read
 		for _, m := range r.Rows {
 			// A row that moved to another requisition is gone from this one.
 			if row, ok := now[rowRef{m.Source, m.ID}]; ok && (keyOf(row) == r.Key || r.Key.Kind == RowKey) {
