@@ -267,8 +267,16 @@ func (w *virtual) ending(q *labRequest, of *labResult, got []taken, s *story, wh
 			live = append(live, r)
 		}
 	}
+	if len(got) == 0 && len(live) == 1 {
+		// A hold excuses only while it lasts: whatever it was, its end was followed by calm days.
+		since := now.Add(-nightly)
+		_, _, sound := live[0].leaves(live[0].now())
+		if sound && live[0].now().status == "A" && live[0].now().at.Before(since) && !s.excuses(q, of, since, now) {
+			w.t.Errorf("%s: released since %s, and at the end neither accepted nor held", what, live[0].now().at)
+		}
+	}
 	if len(got) == 0 || excused {
-		return // what is released and was never accepted was judged before
+		return
 	}
 	last := got[len(got)-1]
 	if b := w.back; b != nil && last.at.After(b.from.Add(-time.Minute)) && !last.at.After(b.to) {
