@@ -141,3 +141,52 @@ func TestRowsDoNotGrowOld(t *testing.T) {
 		}
 	})
 }
+
+// A status in doubt whose service request WHOOP shows no more settles never: after a day a person is told.
+func TestStatusThatNoLookSettlesIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := testLedger(t)
+		api := &partner{shows: []whoop.ServiceRequest{
+			{ID: lipid, Status: whoop.RequestActive, Code: "LIPID_PANEL"}, {ID: cbc, Status: whoop.RequestActive, Code: "CBC"},
+		}, answers: map[string][]whoop.Answer{"ORDER_CONFIRMED": {{Outcome: whoop.InDoubt, Code: 500}}}}
+		s := settings()
+		s.Settle = 0
+		d := &desk{[]lims.Row{order("LIPID", "U")}}
+		b := bridge.New(d, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+		passes := func(long time.Duration) (looks int) {
+			api.calls = nil
+			for end := time.Now().Add(long); time.Now().Before(end); {
+				if _, err := b.Pass(t.Context(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(s.Every)
+			}
+			return len(api.calls)
+		}
+		api.during = func(call string) {
+			if call == "ORDER_CONFIRMED" {
+				api.shows = api.shows[1:] // WHOOP takes it out of the requisition
+			}
+		}
+		passes(23 * time.Hour)
+		if held, _ := bridge.Holds(l); len(held) > 0 {
+			t.Fatalf("held too early: %+v", held)
+		}
+		passes(3 * time.Hour)
+		before, _ := bridge.Holds(l)
+		looks := passes(72 * time.Hour)
+		held, _ := bridge.Holds(l)
+		if len(held) != 1 || held[0].Kind != bridge.Doubt || held[0].Detail != "ORDER_CONFIRMED" || len(before) != 1 || held[0].ID != before[0].ID || looks > 4 {
+			t.Fatalf("%d looks in three days; first held %+v, then %+v", looks, before, held)
+		}
+		d.rows = append(d.rows, order("CBC", "U"), order("DIFF", "U"))
+		if err := b.Resolve(t.Context(), bridge.Resolution{IDs: []uint64{held[0].ID}, Verdict: bridge.WasReceived, By: "A. Lab", Why: "WHOOP support"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		passes(time.Hour)
+		r, _, _ := l.Load(bridge.Key{Kind: bridge.RequisitionKey, ID: requisition})
+		if len(r.Attempts)+len(r.Holds) > 0 || r.Request(cbc).Status != whoop.OrderConfirmed {
+			t.Errorf("the requisition still waits: %+v", r)
+		}
+	})
+}

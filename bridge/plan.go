@@ -163,8 +163,13 @@ func (p *planner) record() {
 		// A delayed call may still land: only a look begun later tells, and until then nothing
 		// else goes out for this requisition.
 		p.later(ready)
-	case doubt && p.Shown != nil && p.Shown.Now:
-		p.later(p.At.Add(p.Settings.DoubtAfter)) // the look did not show all of it
+	case doubt && p.Shown != nil && p.Shown.Now: // the look did not show all of it
+		if p.At.Sub(since) < p.Settings.LookFor {
+			p.later(p.At.Add(p.Settings.DoubtAfter))
+			break
+		}
+		p.unsettled()
+		p.later(p.At.Add(p.Settings.LookFor))
 	case doubt:
 		p.look(whoop.Progress)
 	case lasting || len(p.Record.Requests) == 0:
@@ -197,11 +202,28 @@ func (p *planner) statusInDoubt() (bool, time.Time) {
 	return !since.IsZero(), since
 }
 
-// doubts holds every report whose outcome nobody knows.
+// doubts holds every report whose outcome nobody knows, and goes on to hold a status that does not
+// settle itself.
 func (p *planner) doubts() {
 	for _, a := range p.Record.Attempts {
 		if a.Action == SubmitReport {
 			p.hold(Hold{Kind: Doubt, Request: a.Requests[0], Detail: string(a.Report), Attempt: a.Seq})
+			continue
+		}
+		for _, h := range p.Record.Holds {
+			if h.Kind == Doubt && h.Attempt == a.Seq {
+				p.hold(h)
+			}
+		}
+	}
+}
+
+// unsettled holds a status in doubt that looks did not settle for a day, because WHOOP does not show
+// a service request of it any more: the whole requisition waits for it.
+func (p *planner) unsettled() {
+	for _, a := range p.Record.Attempts {
+		if a.Action == SetStatus {
+			p.hold(Hold{Kind: Doubt, Request: a.Requests[0], Detail: string(a.Status), Attempt: a.Seq})
 		}
 	}
 }

@@ -203,6 +203,12 @@ func question(h bridge.Held, story []bridge.Event) string {
 	if code != 0 {
 		answer = fmt.Sprintf("answered with HTTP %d", code)
 	}
+	if len(h.Observations) == 0 {
+		return fmt.Sprintf(`  Is service request %s still part of its requisition?
+  Between %s and %s (UTC) its business status was to become %s.
+  The call was %s; its request id: %s.`,
+			h.Request, h.Begun.UTC().Format("2006-01-02 15:04:05"), h.Ended.UTC().Format("2006-01-02 15:04:05"), h.Detail, answer, request)
+	}
 	return fmt.Sprintf(`  Did you accept a diagnostic report (status %s) for service request %s,
   sent between %s and %s (UTC), with %d observations (%s)?
   The call was %s; its request id: %s.`,
