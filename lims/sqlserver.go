@@ -87,7 +87,7 @@ func watchVerification(c *tls.Config, refused *error) *tls.Config {
 	c = c.Clone()
 	verify := c.VerifyConnection
 	if verify == nil {
-		roots := c.RootCAs
+		roots, name := c.RootCAs, c.ServerName // the state's name is empty where the server's is an address
 		verify = func(s tls.ConnectionState) error {
 			o := x509.VerifyOptions{Roots: roots, DNSName: s.ServerName, Intermediates: x509.NewCertPool()}
 			for _, cert := range s.PeerCertificates[1:] {
