@@ -126,6 +126,8 @@ func (d *database) execute(ctx context.Context, tx execer, st Statement) (Result
 		return Result{}, explain(d.triggers(ctx, tx, table))
 	case starts("ALTER", "TABLE"):
 		return Result{}, d.alterTable(ctx, tx, words)
+	case starts("EXEC", "sp_rename"):
+		return Result{}, d.renameColumn(ctx, tx, words)
 	case starts("ALTER", "VIEW"), starts("CREATE", "OR", "ALTER", "VIEW"):
 		at := slices.IndexFunc(all, func(l lexeme) bool { return l.is("AS") })
 		head := meaningful(all[:max(at, 0)])
@@ -162,7 +164,6 @@ func (d *database) alterTable(ctx context.Context, tx execer, words []lexeme) er
 	if len(rest) < 3 {
 		return Error{Number: 102, Class: 15, Message: "Incorrect syntax near 'TABLE'."}
 	}
-	target := table[len(table)-1].identifier()
 	change := spaced(rest)
 	if rest[0].is("ADD") {
 		column, err := tableColumn(rest[1:])
@@ -171,12 +172,26 @@ func (d *database) alterTable(ctx context.Context, tx execer, words []lexeme) er
 		}
 		change = "ADD COLUMN " + column
 	}
-	for _, text := range []string{"DROP TRIGGER [" + target + "_INSERT]", "DROP TRIGGER [" + target + "_UPDATE]", "ALTER TABLE [" + target + "] " + change} {
+	return d.change(ctx, tx, table[len(table)-1].identifier(), change)
+}
+
+// renameColumn does sp_rename 'table.column', 'name', 'COLUMN'.
+func (d *database) renameColumn(ctx context.Context, tx execer, words []lexeme) error {
+	if len(words) != 7 || words[6].text != "'COLUMN'" {
+		return Error{Number: 15249, Class: 11, Message: "only columns can be renamed"}
+	}
+	table, column, _ := strings.Cut(strings.Trim(words[2].text, "'"), ".")
+	return d.change(ctx, tx, table, "RENAME COLUMN ["+column+"] TO ["+strings.Trim(words[4].text, "'")+"]")
+}
+
+// change alters a table, whose triggers name its columns.
+func (d *database) change(ctx context.Context, tx execer, table, change string) error {
+	for _, text := range []string{"DROP TRIGGER [" + table + "_INSERT]", "DROP TRIGGER [" + table + "_UPDATE]", "ALTER TABLE [" + table + "] " + change} {
 		if _, err := tx.ExecContext(ctx, text); err != nil {
 			return explain(err)
 		}
 	}
-	return explain(d.triggers(ctx, tx, target))
+	return explain(d.triggers(ctx, tx, table))
 }
 
 // translated is a statement in SQLite's words.

@@ -129,6 +129,22 @@ func closing(all []lexeme, i int) int {
 	return len(all) - 1
 }
 
+// statements cuts a batch at its semicolons.
+func statements(text string) (out []string) {
+	var one []lexeme
+	for _, l := range append(scan(text), lexeme{sign, ";"}) {
+		if !l.is(";") {
+			one = append(one, l)
+			continue
+		}
+		if len(meaningful(one)) > 0 {
+			out = append(out, join(one))
+		}
+		one = nil
+	}
+	return out
+}
+
 // join puts pieces together again.
 func join(all []lexeme) string {
 	var b strings.Builder

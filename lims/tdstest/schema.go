@@ -82,6 +82,9 @@ func tableColumn(in []lexeme) (string, error) {
 		case all[i].is("PRIMARY"):
 			t.NotNull = true
 		}
+		if t.Name == "rowversion" && all[i].is("NOT", "NULL") {
+			continue // it comes after the row
+		}
 		if !all[i].is("COLLATE") && all[i].text != collated {
 			rest += " " + all[i].text
 		}

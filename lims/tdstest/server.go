@@ -47,8 +47,9 @@ type Server struct {
 	denied    map[string]bool
 	record    []Statement
 	logins    []Login
-	conns     map[net.Conn]bool
+	conns     map[net.Conn]*session
 	sessions  int
+	ended     chan struct{} // closed and made anew when a connection ends
 }
 
 // Start starts a server on a free port of 127.0.0.1. It ends with the test.
@@ -75,7 +76,7 @@ func Start(t testing.TB, o Options) *Server {
 	closing, end := context.WithCancel(context.Background())
 	s := &Server{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, CAFile: filepath.Join(t.TempDir(), "authority.pem"),
 		Writer: o.Writer, Reader: o.Reader, t: t, o: o, listener: listener, closing: closing,
-		databases: map[string]*database{}, denied: map[string]bool{}, conns: map[net.Conn]bool{}}
+		databases: map[string]*database{}, denied: map[string]bool{}, conns: map[net.Conn]*session{}, ended: make(chan struct{})}
 	if err := os.WriteFile(s.CAFile, authority.PEM, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -102,9 +103,9 @@ func (s *Server) accept() {
 			return
 		}
 		s.mu.Lock()
-		s.conns[conn] = true
 		s.sessions++
 		c := &session{server: s, raw: conn, number: s.sessions}
+		s.conns[conn] = c
 		s.mu.Unlock()
 		s.running.Go(func() {
 			c.serve()
@@ -112,6 +113,8 @@ func (s *Server) accept() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			delete(s.conns, conn)
+			close(s.ended)
+			s.ended = make(chan struct{})
 		})
 	}
 }
@@ -125,11 +128,27 @@ func (s *Server) Disconnect() {
 	}
 }
 
-// Connections is how many connections are open.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
+// AwaitConnections waits until no more than n connections of a user are open: the server sees a little later
+// than the client that one has ended. It returns how many there are, which is more than n only when the test ends.
+func (s *Server) AwaitConnections(ctx context.Context, user string, n int) (open int) {
+	for {
+		s.mu.Lock()
+		open, ended := 0, s.ended
+		for _, c := range s.conns {
+			if c.login.User == user {
+				open++
+			}
+		}
+		s.mu.Unlock()
+		if open <= n {
+			return open
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return open
+		}
+	}
 }
 
 // Statements are what was sent so far, in its order.

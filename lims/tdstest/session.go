@@ -3,7 +3,6 @@ package tdstest
 import (
 	"cmp"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"net"
 	"strconv"
@@ -48,6 +47,7 @@ func (c *session) serve() {
 			break
 		}
 	}
+	_ = c.end(false)
 	c.raw.Close()
 	for range c.messages { // the reading goroutine ends
 	}
@@ -116,7 +116,9 @@ func (c *session) enter() error {
 		return err
 	}
 	l.TLS, l.Encrypted = c.login.TLS, c.login.Encrypted
+	c.server.mu.Lock()
 	c.login = l
+	c.server.mu.Unlock()
 	if !c.proceed(AtLogin) {
 		return errEnd
 	}
@@ -151,7 +153,7 @@ func (c *session) send(r reply, last bool) error {
 func (c *session) handle(m message) error {
 	var r reply
 	if m.reset {
-		c.tx = nil
+		_ = c.end(false)
 		r.envBytes(envReset, nil, nil)
 	}
 	st := Statement{Session: c.number, Login: c.login, Reset: m.reset}
@@ -177,7 +179,7 @@ func (c *session) handle(m message) error {
 	if f != nil && f.Rows == 0 {
 		return c.interrupt(*f, r)
 	}
-	res, err := c.run(st)
+	res, err := c.run(st, &r)
 	if err != nil {
 		var e Error
 		if !errors.As(err, &e) {
@@ -285,24 +287,14 @@ func (c *session) cancelled() error {
 func (c *session) transact(body []byte, r reply) error {
 	in := &input{b: body}
 	in.skipHeaders()
-	id := binary.LittleEndian.AppendUint64(nil, uint64(c.number))
 	var err error
 	switch in.u16() {
 	case 5:
-		c.tx = c.begin()
-		r.envBytes(envBegin, id, nil)
+		c.begin(&r)
 	case 7:
-		if c.tx != nil {
-			err = c.tx.commit()
-		}
-		c.tx = nil
-		r.envBytes(envCommit, nil, id)
+		err = c.finish(&r, true)
 	case 8:
-		if c.tx != nil {
-			c.tx.rollback()
-		}
-		c.tx = nil
-		r.envBytes(envRollback, nil, id)
+		err = c.finish(&r, false)
 	default:
 		err = Error{Number: 50000, Class: 16, Message: "this kind of transaction request is not known"}
 	}

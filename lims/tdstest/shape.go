@@ -62,7 +62,7 @@ func (c *session) database() *database {
 }
 
 // run answers a statement.
-func (c *session) run(st Statement) (Result, error) {
+func (c *session) run(st Statement, r *reply) (Result, error) {
 	if res, ok := c.server.answer(st.Text); ok {
 		return res, nil
 	}
@@ -74,7 +74,7 @@ func (c *session) run(st Statement) (Result, error) {
 		return res, nil
 	}
 	if c.writer {
-		return c.write(d, st)
+		return c.write(d, st, r)
 	}
 	isLearning := learning.MatchString(st.Text)
 	if m := reading.FindStringSubmatch(st.Text); !isLearning && (len(m) == 0 || !where.MatchString(m[1])) {
@@ -83,6 +83,9 @@ func (c *session) run(st Statement) (Result, error) {
 	}
 	if err := c.denied(d, st.Text); err != nil {
 		return Result{}, err
+	}
+	if d.locked() {
+		return Result{}, Error{Number: 1222, Class: 16, State: 51, Message: "Lock request time out period exceeded."}
 	}
 	res, err := d.run(c.server.closing, nil, st)
 	if err == nil && isLearning {
@@ -112,9 +115,29 @@ func (c *session) about(d *database, text string) (Result, bool) {
 	return Result{}, false
 }
 
-// write runs a statement of the writer.
-func (c *session) write(d *database, st Statement) (Result, error) {
+// write runs a batch of the writer's. What it answers is its last statement's answer.
+func (c *session) write(d *database, batch Statement, r *reply) (res Result, err error) {
+	for _, text := range statements(batch.Text) {
+		st := batch
+		st.Text = text
+		if res, err = c.writeOne(d, st, r); err != nil {
+			break
+		}
+	}
+	return res, err
+}
+
+func (c *session) writeOne(d *database, st Statement, r *reply) (Result, error) {
 	words := meaningful(scan(st.Text))
+	switch {
+	case len(words) <= 2 && words[0].is("BEGIN"):
+		c.begin(r)
+		return Result{}, nil
+	case len(words) <= 2 && words[0].is("COMMIT"):
+		return Result{}, c.finish(r, true)
+	case len(words) <= 2 && words[0].is("ROLLBACK"):
+		return Result{}, c.finish(r, false)
+	}
 	if len(words) >= 3 && words[1].is("DATABASE") {
 		name := words[len(words)-1].identifier()
 		switch {

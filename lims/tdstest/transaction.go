@@ -3,7 +3,10 @@ package tdstest
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
+	"slices"
+	"strings"
 )
 
 // transaction is a writer's open transaction. Its statements run when it commits, and for their errors
@@ -14,6 +17,7 @@ type transaction struct {
 	ctx     context.Context
 	pending []pending
 	first   uint64 // the lowest rowversion it was given; 0: none yet
+	locks   bool   // it holds a table for itself (TABLOCKX)
 }
 
 // pending is a statement that waits for the commit, with the number after which its rowversions begin.
@@ -22,14 +26,58 @@ type pending struct {
 	after uint64
 }
 
-// begin opens a transaction.
-func (c *session) begin() *transaction {
+// begin opens a transaction, and tells the client so.
+func (c *session) begin(r *reply) {
 	d := c.database()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	tx := &transaction{d: d, ctx: c.server.closing}
-	d.open = append(d.open, tx)
-	return tx
+	c.tx = &transaction{d: d, ctx: c.server.closing}
+	d.open = append(d.open, c.tx)
+	r.envBytes(envBegin, c.id(), nil)
+}
+
+// finish commits or rolls back, and tells the client so.
+func (c *session) finish(r *reply, commit bool) error {
+	kind := byte(envRollback)
+	if commit {
+		kind = envCommit
+	}
+	r.envBytes(kind, nil, c.id())
+	return c.end(commit)
+}
+
+// end ends the transaction, if there is one.
+func (c *session) end(commit bool) error {
+	tx := c.tx
+	c.tx = nil
+	if tx == nil {
+		return nil
+	}
+	tx.d.mu.Lock()
+	defer tx.d.mu.Unlock()
+	tx.d.open = slices.DeleteFunc(tx.d.open, func(other *transaction) bool { return other == tx })
+	if !commit {
+		return nil
+	}
+	return tx.d.atomically(tx.ctx, true, func(conn execer) error {
+		for _, p := range tx.pending {
+			if _, err := tx.d.numbered(tx.ctx, conn, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// id is the number of the session's transaction.
+func (c *session) id() []byte { return binary.LittleEndian.AppendUint64(nil, uint64(c.number)) }
+
+// locked says that an open transaction holds a table for itself. Which one is not asked: such a lock stands
+// for the whole database.
+func (d *database) locked() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.open, func(tx *transaction) bool { return tx.locks })
 }
 
 // settled is MIN_ACTIVE_ROWVERSION(): the lowest rowversion that an open transaction may still show.
@@ -70,6 +118,7 @@ func (d *database) run(ctx context.Context, tx *transaction, st Statement) (res 
 	if tx.first == 0 && d.version > before {
 		tx.first = before + 1
 	}
+	tx.locks = tx.locks || strings.Contains(st.Text, "TABLOCKX")
 	tx.pending = append(tx.pending, pending{st, before})
 	return res, nil
 }
@@ -108,35 +157,4 @@ func (d *database) atomically(ctx context.Context, keep bool, f func(execer) err
 		return errors.Join(err, tx.Rollback())
 	}
 	return tx.Commit()
-}
-
-// commit does what was done in the transaction.
-func (tx *transaction) commit() error {
-	tx.d.mu.Lock()
-	defer tx.d.mu.Unlock()
-	tx.end()
-	return tx.d.atomically(tx.ctx, true, func(conn execer) error {
-		for _, p := range tx.pending {
-			if _, err := tx.d.numbered(tx.ctx, conn, p); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// rollback forgets it.
-func (tx *transaction) rollback() {
-	tx.d.mu.Lock()
-	defer tx.d.mu.Unlock()
-	tx.end()
-}
-
-func (tx *transaction) end() {
-	for i, other := range tx.d.open {
-		if other == tx {
-			tx.d.open = append(tx.d.open[:i:i], tx.d.open[i+1:]...)
-			return
-		}
-	}
 }

@@ -55,6 +55,10 @@ func translateAll(in []lexeme, typed func(string, Type)) []lexeme {
 				i++
 			}
 			i = closing(in, i)
+		case l.is("WITH") && next(0).is("(") && next(1).is("TABLOCKX", "NOLOCK", "UPDLOCK"):
+			for !in[i].is(")") {
+				i++
+			}
 		case l.is("CAST") && next(0).is("("):
 			from := i
 			for !in[from].is("(") {
