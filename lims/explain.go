@@ -32,6 +32,7 @@ func (ss *session) explain(ctx context.Context, s Source, err error) error {
 		return &Unavailable{Source: s, Reason: "the database driver does not return, its statement was left alone",
 			Next: "look at the network between here and the database server"}
 	}
+	err = inner(err)
 	if e := ss.d.explain(s, err); e != nil {
 		return e
 	}
@@ -85,6 +86,8 @@ func explainTLS(err error) error {
 		return misfit("", "the database server's certificate is not valid now or not for this use (expired?): have it renewed%s", orElse)
 	case errors.Is(err, errPinned):
 		return misfit("", "the database server's certificate is not the one in lims.certificate: if it was renewed, put the new one there")
+	case strings.Contains(err.Error(), "tls: ") && strings.Contains(err.Error(), "protocol version"): // an alert of the server, or an error without type
+		return misfit("", "the TLS handshake with the database server failed: it has no TLS version that is allowed here: have it updated, or write tls_min: 1.0 for an old one, whose encryption is weak")
 	case errors.As(err, &record), errors.As(err, &alert):
 		return &Unavailable{Reason: "the TLS handshake with the database server failed",
 			Next: "the server may know only old TLS versions (tls_min) or none (encrypt: off)"}

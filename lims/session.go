@@ -27,6 +27,7 @@ type session struct {
 
 	mu      sync.Mutex
 	db      *sql.DB // nil: open a new one
+	sever   func()  // closes the socket of the connection; nil: its driver needs no such help
 	hanging int
 	closed  bool
 }
@@ -53,7 +54,13 @@ func (c connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 			return nil, misfit("", "the LIMS password cannot be had: %v", err)
 		}
 	}
-	return c.ss.d.connect(ctx, c.ss.o, password)
+	conn, err = c.ss.d.connect(ctx, c.ss.o, password)
+	if s, ok := conn.(interface{ sever() }); ok && err == nil {
+		c.ss.mu.Lock()
+		defer c.ss.mu.Unlock()
+		c.ss.sever = s.sever
+	}
+	return conn, err
 }
 
 // Driver is needed by driver.Connector, and by nobody else.
@@ -91,12 +98,16 @@ func (ss *session) pool() (*sql.DB, error) {
 	return ss.db, nil
 }
 
-// abandon leaves a hanging statement alone with its pool.
+// abandon leaves a hanging statement alone with its pool, and takes its socket away from it.
 func (ss *session) abandon() {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.db = nil
 	ss.hanging++
+	if ss.sever != nil {
+		ss.sever()
+		ss.sever = nil
+	}
 }
 
 // drop lets go of a pool whose connection a panic left in no state to be used, or closed.

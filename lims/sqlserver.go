@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-sql/civil"
@@ -71,12 +73,67 @@ func (d sqlServer) connect(ctx context.Context, o Options, password string) (dri
 	conn := mssql.NewConnectorConfig(c)
 	// Run at each use of the connection: the driver has the server reset the session before it.
 	conn.SessionInitSQL = strings.Join(d.setup(o), "; ")
+	sockets := &dialer{ctx: ctx, Dialer: net.Dialer{KeepAlive: c.KeepAlive}}
+	conn.Dialer = sockets
 	opened, err := conn.Connect(ctx)
-	if err != nil && refused != nil {
+	sockets.connected()
+	made, _ := opened.(*mssql.Conn)
+	switch {
+	case err == nil:
+		return severable{made, sockets.last}, nil
+	case refused != nil:
 		return nil, refused
+	case made != nil: // its session could not be set up
+		_ = opened.Close()
 	}
-	return opened, err
+	if ctx.Err() != nil {
+		return nil, &Unavailable{Reason: "SQL Server took the connection, but did not finish the login in time",
+			Next: "look at the server's load, and whether a firewall between here and there takes connections that it does not pass on"}
+	}
+	return nil, err
 }
+
+// dialer opens the driver's connections. Until the login is done it closes them when the context ends: the driver
+// itself would wait for ever for a server that says nothing.
+type dialer struct {
+	net.Dialer
+	ctx context.Context
+
+	mu   sync.Mutex // several addresses of one name are dialled at a time
+	stop []func() bool
+	last net.Conn
+}
+
+// DialContext opens a connection.
+func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stop = append(d.stop, context.AfterFunc(d.ctx, func() { c.Close() }))
+	d.last = c
+	return c, nil
+}
+
+// connected says that the login is over.
+func (d *dialer) connected() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, stop := range d.stop {
+		stop()
+	}
+}
+
+// severable is a connection of the driver whose socket can be closed below it, which makes the driver return
+// wherever it waits.
+type severable struct {
+	*mssql.Conn
+	socket net.Conn
+}
+
+func (c severable) sever() { c.socket.Close() }
 
 // watchVerification makes the verification of the certificate tell its error, whose type the
 // driver loses. It verifies exactly what crypto/tls would.
@@ -89,7 +146,7 @@ func watchVerification(c *tls.Config, refused *error) *tls.Config {
 	if verify == nil {
 		roots, name := c.RootCAs, c.ServerName // the state's name is empty where the server's is an address
 		verify = func(s tls.ConnectionState) error {
-			o := x509.VerifyOptions{Roots: roots, DNSName: s.ServerName, Intermediates: x509.NewCertPool()}
+			o := x509.VerifyOptions{Roots: roots, DNSName: name, Intermediates: x509.NewCertPool()}
 			for _, cert := range s.PeerCertificates[1:] {
 				o.Intermediates.AddCert(cert)
 			}
@@ -267,11 +324,7 @@ func (sqlServer) text(c column, v any) (string, bool) {
 func (sqlServer) explain(s Source, err error) error {
 	var e mssql.Error
 	if !errors.As(err, &e) {
-		if strings.Contains(err.Error(), "TLS Handshake failed: EOF") { // the driver has no type for it
-			return &Unavailable{Reason: "SQL Server ended the TLS handshake",
-				Next: "its certificate may be signed with SHA-1, or it knows only TLS 1.0: renew the certificate, set tls_min, or write encrypt: off"}
-		}
-		return nil
+		return explainText(err)
 	}
 	said := fmt.Sprintf("SQL Server error %d", e.Number)
 	switch e.Number {
@@ -302,6 +355,33 @@ func (sqlServer) explain(s Source, err error) error {
 		return misfit(s, "%s, whose text may quote data and is not shown: run the SELECT by hand, it may fail on some row", said)
 	}
 	return &Unavailable{Source: s, Reason: said}
+}
+
+// explainText explains what the driver has no types for.
+func explainText(err error) error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "server does not support encryption"):
+		return misfit("", "SQL Server offers no encryption: have it installed there, or as a last resort write encrypt: off")
+	case !strings.Contains(text, "TLS Handshake failed"):
+		return nil
+	case strings.HasSuffix(text, "EOF"), strings.Contains(text, "reset by peer"), strings.Contains(text, "forcibly closed"):
+		return &Unavailable{Reason: "SQL Server ended the TLS handshake",
+			Next: "its certificate may be signed with SHA-1, or it knows only TLS 1.0: renew the certificate, set tls_min, or write encrypt: off"}
+	}
+	if e := explainTLS(err); e != nil {
+		return e
+	}
+	return &Unavailable{Reason: "the TLS handshake with SQL Server failed", Next: "let the DBA look into its log; an old server may need updates, or tls_min"}
+}
+
+// inner is what the driver wraps without telling.
+func inner(err error) error {
+	var stream mssql.StreamError
+	if errors.As(err, &stream) && stream.InnerError != nil {
+		return stream.InnerError
+	}
+	return err
 }
 
 // e18456User takes the user out of "Login failed for user 'x'.", which shows what SQL Server
