@@ -255,7 +255,7 @@ func TestSQLServerValues(t *testing.T) {
 }
 
 // Rows that an open transaction may still come before are not read, and an open transaction that holds
-// up reading is told of after a quarter of an hour.
+// up reading is told of after a quarter of an hour by the server's clock, once.
 func TestSQLServerRowversion(t *testing.T) {
 	w := newWire(t, tdstest.Options{})
 	w.results(t, map[string]string{"changed_at": "rowversion NOT NULL"})
@@ -295,6 +295,25 @@ func TestSQLServerRowversion(t *testing.T) {
 	}
 	if len(notices) != 0 {
 		t.Errorf("notices: %v", notices)
+	}
+	for round := range 2 {
+		forgotten, err := w.db.BeginTx(context.Background(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(forgotten, 10+round)
+		for minutes, want := range []int{14: 0, 15: 1, 16: 1} {
+			w.SetClock(time.Duration(60*round+minutes) * time.Minute)
+			if _, _, err := pollAll(t, r, cursor, 0); err != nil || len(notices) != round+want {
+				t.Fatalf("after %d minutes: %v, %v", minutes, err, notices)
+			}
+		}
+		if err := forgotten.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := pollAll(t, r, cursor, 0); err != nil || len(notices) != round+1 || notices[round].Kind != lims.Stalled {
+			t.Fatalf("afterwards: %v, %v", err, notices)
+		}
 	}
 }
 

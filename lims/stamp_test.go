@@ -160,8 +160,9 @@ func TestStall(t *testing.T) {
 		{20, "0x05", "0x09", false}, // told
 		{25, "0x0A", "0x09", false}, // no transaction is open
 		{60, "0x0A", "0x09", false},
-		{65, "0x0A", "0x0B", false},
-		{80, "0x0A", "0x0B", true}, // open since 65 at the latest
+		{76, "0x0A", "0x0B", false}, // one is, since 60 or later
+		{90, "0x0A", "0x0B", false},
+		{91, "0x0A", "0x0B", true}, // for 15 minutes at least
 	} {
 		var tell bool
 		if s, tell = s.next(test.lowest, test.newest, begin.Add(time.Duration(test.minute)*time.Minute)); tell != test.tell {

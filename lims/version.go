@@ -18,7 +18,10 @@ type stall struct {
 // next returns the stall after another look: lowest is MIN_ACTIVE_ROWVERSION(), newest the last
 // rowversion given out; an open transaction is what lies between them. tell says that it is time to.
 func (s stall) next(lowest, newest string, now time.Time) (after stall, tell bool) {
-	if lowest != s.lowest || lowest > newest {
+	switch {
+	case lowest > newest: // none is open; one that begins now may still have this number as its lowest
+		return stall{}, false
+	case lowest != s.lowest:
 		return stall{lowest: lowest, since: now}, false
 	}
 	if !s.told && now.Sub(s.since) >= stallAfter {

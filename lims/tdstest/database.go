@@ -75,13 +75,14 @@ func (d *database) triggers(ctx context.Context, tx execer, table string) error 
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
 	}
-	for _, event := range []string{"INSERT", "UPDATE"} {
-		text := fmt.Sprintf("CREATE TRIGGER [%[1]s_%[2]s] AFTER %[2]s ON [%[1]s] BEGIN %[3]sUPDATE [%[1]s] SET %[4]s WHERE rowid = NEW.rowid; END", table, event, version, strings.Join(set, ", "))
-		if _, err := tx.ExecContext(ctx, text); err != nil {
-			return err
-		}
+	const trigger = "CREATE TRIGGER [%[1]s_%[2]s] AFTER %[2]s ON [%[1]s] BEGIN %[3]sUPDATE [%[1]s] SET %[4]s WHERE rowid = NEW.rowid; END"
+	_, err = tx.ExecContext(ctx, fmt.Sprintf(trigger, table, "UPDATE", version, strings.Join(set, ", ")))
+	if err != nil {
+		return err
 	}
-	return nil
+	// What is inserted is updated, with which the other trigger does its work.
+	_, err = tx.ExecContext(ctx, fmt.Sprintf(trigger, table, "INSERT", "", "rowid = rowid"))
+	return err
 }
 
 // execer is what a connection can do.

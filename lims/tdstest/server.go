@@ -49,6 +49,7 @@ type Server struct {
 	logins    []Login
 	conns     map[net.Conn]*session
 	sessions  int
+	ahead     time.Duration
 	ended     chan struct{} // closed and made anew when a connection ends
 }
 
@@ -170,6 +171,20 @@ func (s *Server) Logins() []Login {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.logins)
+}
+
+// SetClock has the server's clock be ahead of this machine's.
+func (s *Server) SetClock(ahead time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = ahead
+}
+
+// now is what the server's clock shows.
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().UTC().Add(s.ahead)
 }
 
 // note records a statement.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"regexp"
 	"strings"
-	"time"
 )
 
 // What limsbridge sends as a reader, and nothing else: statements about the session and the server, and
@@ -20,7 +19,7 @@ var (
 
 const (
 	columnText    = `lb\.\[[^\]]+\]`
-	keyText       = columnText + `(?: COLLATE Latin1_General_BIN2)?`
+	keyText       = `(?:` + columnText + `|CONVERT\(nvarchar\(4000\), ` + columnText + `\))(?: COLLATE Latin1_General_BIN2)?`
 	orderText     = keyText + `(?: DESC)?`
 	paramText     = `(?:@p\d+|CAST\(@p\d+ AS smalldatetime\))`
 	conditionText = `(?:` + columnText + ` IS (?:NOT )?NULL` +
@@ -102,7 +101,7 @@ func (c *session) about(d *database, text string) (Result, bool) {
 		return Result{}, true
 	case text == "SELECT SYSDATETIMEOFFSET()":
 		t := Type{Name: "datetimeoffset", Scale: 7, NotNull: true}
-		return Result{Columns: []Column{{"", t}}, Rows: [][]any{{t.clockText(time.Now().UTC())}}}, true
+		return Result{Columns: []Column{{"", t}}, Rows: [][]any{{t.clockText(c.server.now())}}}, true
 	case text == "SELECT SUSER_SNAME(), DB_NAME(), CONVERT(nvarchar(300), @@VERSION)":
 		return Result{Columns: []Column{{"", n(128)}, {"", n(128)}, {"", n(300)}},
 			Rows: [][]any{{c.login.User, d.name, "Microsoft SQL Server 2022 (scripted)\n\tfor tests"}}}, true

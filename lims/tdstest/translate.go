@@ -59,13 +59,13 @@ func translateAll(in []lexeme, typed func(string, Type)) []lexeme {
 			for !in[i].is(")") {
 				i++
 			}
-		case l.is("CAST") && next(0).is("("):
+		case l.is("CAST", "CONVERT") && next(0).is("("):
 			from := i
 			for !in[from].is("(") {
 				from++
 			}
 			to := closing(in, from)
-			value, t, ok := cast(in[from+1 : to])
+			value, t, ok := cast(in[from+1:to], l.is("CONVERT"))
 			if !ok {
 				out = append(out, l)
 				continue
@@ -91,8 +91,8 @@ func translateAll(in []lexeme, typed func(string, Type)) []lexeme {
 	return append(out, lexeme{blank, limit})
 }
 
-// cast takes apart what stands between the brackets of CAST(value AS type).
-func cast(in []lexeme) (value []lexeme, t Type, ok bool) {
+// cast takes apart what stands between the brackets of CAST(value AS type) or CONVERT(type, value).
+func cast(in []lexeme, convert bool) (value []lexeme, t Type, ok bool) {
 	depth, at := 0, -1
 	for i, l := range in {
 		switch {
@@ -100,16 +100,21 @@ func cast(in []lexeme) (value []lexeme, t Type, ok bool) {
 			depth++
 		case l.is(")"):
 			depth--
-		case l.is("AS") && depth == 0:
+		case depth > 0:
+		case l.is("AS") && !convert, l.is(",") && convert && at < 0:
 			at = i
 		}
 	}
 	if at < 0 {
 		return nil, t, false
 	}
-	t, err := ParseType(join(in[at+1:]))
-	if (t.Name == "varchar" || t.Name == "nvarchar") && !strings.Contains(join(in[at+1:]), "(") {
-		t.Length = 30 // of CAST; of a column it is 1
+	value, typ := in[:at], join(in[at+1:])
+	if convert {
+		value, typ = in[at+1:], join(in[:at])
 	}
-	return in[:at], t, err == nil
+	t, err := ParseType(typ)
+	if (t.Name == "varchar" || t.Name == "nvarchar") && !strings.Contains(typ, "(") {
+		t.Length = 30 // here; of a column it is 1
+	}
+	return value, t, err == nil
 }
