@@ -54,6 +54,7 @@ var labs = []struct {
 	{lims.Postgres, func(t testing.TB) lab { return openServer(t, lims.Postgres) }},
 	{lims.MySQL, func(t testing.TB) lab { return openServer(t, lims.MySQL) }},
 	{lims.SQLServer, func(t testing.TB) lab { return openServer(t, lims.SQLServer) }},
+	{"scripted sqlserver", openScripted},
 }
 
 // words are the names of types by kind of database.
