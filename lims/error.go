@@ -40,6 +40,7 @@ func (e *Unavailable) Error() string {
 type Misfit struct {
 	Source   Source   // "" where it is about no source
 	Problems []string // each: what is wrong and what to write or do instead
+	Right    bool     // a right in the database is missing
 }
 
 // Error tells all problems at once.
@@ -50,6 +51,13 @@ func (e *Misfit) Error() string {
 // misfit returns a Misfit with one problem.
 func misfit(s Source, format string, args ...any) *Misfit {
 	return &Misfit{Source: s, Problems: []string{fmt.Sprintf(format, args...)}}
+}
+
+// unauthorized returns a Misfit for a missing right.
+func unauthorized(s Source, message, said string) *Misfit {
+	m := misfit(s, "%s (%s): ask the DBA for GRANT SELECT", message, said)
+	m.Right = true
+	return m
 }
 
 func inSource(s Source, text string) string {

@@ -171,7 +171,7 @@ func (mySQL) explain(s Source, err error) error {
 	case 1054, 1064, 1052, 1109, 1305, 1248:
 		return misfit(s, "%s (%s): check the SELECT", e.Message, said)
 	case 1142, 1143, 1370:
-		return misfit(s, "%s (%s): ask the DBA for GRANT SELECT", e.Message, said)
+		return unauthorized(s, e.Message, said)
 	case 1060:
 		return misfit(s, "%s (%s): give each column a name of its own with AS", e.Message, said)
 	case 1792:

@@ -212,7 +212,7 @@ func (postgres) explain(s Source, err error) error {
 	case "42703", "42601", "42702", "42883", "42P09":
 		return misfit(s, "%s (%s): check the SELECT", e.Message, said)
 	case "42501":
-		return misfit(s, "%s (%s): ask the DBA for GRANT SELECT", e.Message, said)
+		return unauthorized(s, e.Message, said)
 	case "25006":
 		return misfit(s, "the SELECT tries to write (%s): the bridge reads only", said)
 	}

@@ -417,15 +417,20 @@ func (r *Reader) Statements() []string {
 		if d, ok := r.d.(sqliteDialect); ok {
 			texts = append(texts, d.probe(from, contract[changedAt].name), d.probe(from, contract[rowID].name))
 		}
-		r.mu.Lock()
-		src := r.learned[s]
-		r.mu.Unlock()
-		if src == nil {
-			src = r.assumed(s)
-		}
-		texts = append(texts, src.statements(r.o.PageSize)...)
+		texts = append(texts, r.known(s).statements(r.o.PageSize)...)
 	}
-	return slices.Compact(texts)
+	texts = append(texts, r.inspections()...)
+	return slices.Compact(slices.DeleteFunc(texts, func(t string) bool { return t == "" }))
+}
+
+// known is a source as it was learned, or else with every column of the contract.
+func (r *Reader) known(s Source) *source {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if src := r.learned[s]; src != nil {
+		return src
+	}
+	return r.assumed(s)
 }
 
 // assumed is a source with every column of the contract, before it was read.

@@ -157,6 +157,9 @@ func run[T any](ctx context.Context, ss *session, s Source, st statement, read f
 	}
 	begun := time.Now()
 	v, err := watched(ctx, ss, db, func(ctx context.Context) (T, error) { return once(ctx, db, st, read) })
+	if st.took != nil {
+		*st.took = time.Since(begun)
+	}
 	if s != "" {
 		ss.rest = time.Now().Add(time.Duration(ss.o.Pace * float64(time.Since(begun))))
 	}
@@ -226,15 +229,30 @@ func once[T any](ctx context.Context, db *sql.DB, st statement, read func(*sql.R
 	if err != nil {
 		return v, err
 	}
+	for _, b := range st.before {
+		err = cmp.Or(err, execute(ctx, conn, b))
+	}
+	if err == nil {
+		v, err = query(ctx, conn, st, read)
+	}
+	if err != nil || len(st.before) > 0 {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	conn.Close()
+	return v, err
+}
+
+func execute(ctx context.Context, conn *sql.Conn, st statement) error {
+	_, err := conn.ExecContext(ctx, st.text, st.args...)
+	return err
+}
+
+func query[T any](ctx context.Context, conn *sql.Conn, st statement, read func(*sql.Rows) (T, error)) (v T, err error) {
 	rows, err := conn.QueryContext(ctx, st.text, st.args...) //nolint:rowserrcheck // read returns rows.Err
 	if err == nil {
 		v, err = read(rows)
 		err = cmp.Or(err, rows.Close())
 	}
-	if err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
-	conn.Close()
 	return v, err
 }
 

@@ -342,7 +342,7 @@ func (sqlServer) explain(s Source, err error) error {
 	case 207, 4104, 156, 102, 170:
 		return misfit(s, "%s (%s): check the SELECT", e.Message, said)
 	case 229, 230, 300, 262:
-		return misfit(s, "%s (%s): ask the DBA for GRANT SELECT", e.Message, said)
+		return unauthorized(s, e.Message, said)
 	case 8155, 8156:
 		return misfit(s, "%s (%s): give each column a name of its own with AS", e.Message, said)
 	case 319, 1033:

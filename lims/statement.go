@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // source is one of the two sources as it was learned from the database.
@@ -37,6 +38,9 @@ func learning(from string) string { return "SELECT * FROM " + from + " WHERE 1 =
 type statement struct {
 	text string
 	args []any
+	// before runs first in the same session, which is thrown away afterwards.
+	before []statement
+	took   *time.Duration // how long it took, where somebody asks
 }
 
 // position is a row's place in the order of reading, as the database gave it.
@@ -86,7 +90,7 @@ func (b *builder) sel(columns []column, order string, limit int) (statement, err
 	if order != "" {
 		text += "\nORDER BY " + order
 	}
-	return statement{text + tail, b.args}, b.err
+	return statement{text: text + tail, args: b.args}, b.err
 }
 
 // ids is the expression by which row ids are ordered.
