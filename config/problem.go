@@ -61,6 +61,11 @@ func (p Problems) Without(kind Kind, section string) Problems {
 	})
 }
 
+// About returns the problems of one section.
+func (p Problems) About(section string) Problems {
+	return slices.DeleteFunc(slices.Clone(p), func(q Problem) bool { return q.Path != section && !strings.HasPrefix(q.Path, section+".") })
+}
+
 func (p Problems) sort() {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

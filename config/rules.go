@@ -150,6 +150,12 @@ func (d *decoder) database() {
 	if v, ok := d.at["lims.hourly_look_back"]; ok && db.HourlyLookBack < db.LookBack {
 		d.add(v, "is shorter than look_back", fmt.Sprintf("write at least %s", Span(db.LookBack)))
 	}
+	if v, ok := d.at["lims.tls_min"]; ok && (db.TLSMin == "1.0" || db.TLSMin == "1.1") {
+		d.warn(v, "allows TLS "+db.TLSMin+", which is broken: have TLS 1.2 switched on at the server, then remove this line")
+	}
+	if v, ok := d.at["lims.read_only_intent"]; ok && db.ReadOnlyIntent {
+		d.warn(v, "lets a secondary of the availability group answer, which lags behind: what it shows late, leaves late")
+	}
 	if v, ok := d.at["lims.encrypt"]; ok && (db.Encrypt == "off" || db.Encrypt == "unverified") {
 		d.warn(v, "is "+db.Encrypt+": whoever is on the network can pretend to be the LIMS")
 	}

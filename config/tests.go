@@ -14,6 +14,9 @@ import (
 // longestCode is how long a code or word of the LIMS may be (the view contract).
 const longestCode = 64
 
+// Placeholder begins what limsbridge codes prints where WHOOP's code of a test belongs.
+const Placeholder = "WHOOP_CODE_"
+
 // orderWords and resultWords read the status maps: LIMS word to bridge word.
 func orderWords(d *decoder, v value) {
 	d.c.Words.Orders = words(d, v, bridge.OrderWords, bridge.OrderTables)
@@ -70,6 +73,9 @@ func tests(d *decoder, v value) {
 	d.members(v.node, v.path, func(v value) {
 		code := v.name
 		d.short(v.key, v.path, code)
+		if strings.HasPrefix(code, Placeholder) {
+			d.addAt(v.key, v.path, "WHOOP's code of what is ordered is still to be filled in", "write it instead of "+code+", for example LIPID_PANEL").Kind = Unfilled
+		}
 		t := bridge.Test{Code: code, Results: map[string]bridge.ObservationRule{}}
 		if empty(v.node) {
 			d.addAt(v.key, v.path, "no results are listed", "write below it: results: {LIMS_CODE: {code: WHOOP_CODE, unit: mg/dL}}")

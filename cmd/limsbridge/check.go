@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,9 +19,18 @@ import (
 
 func checkCommand() *cobra.Command {
 	var showSQL, defaults bool
+	last := "30d"
 	c := &cobra.Command{
 		Use: "check", Short: "Check the configuration and try both ends; sends nothing", Args: cobra.NoArgs,
+		Long: `One line for each thing that is looked at: ok, a warning, a failure and what to do,
+or left out, where the database does not tell without a right that the bridge does
+not need. Nothing is written and nothing is sent. The rows of the last days are
+counted against status:, tests: and ignore:; no value is shown.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			span, err := config.ParseSpan(last)
+			if err != nil {
+				return &exitError{exitConfig, fmt.Errorf("--last: %w", err)}
+			}
 			cfg, problems := config.Load(configPath(cmd))
 			out := cmd.OutOrStdout()
 			if len(problems) > 0 {
@@ -41,7 +48,7 @@ func checkCommand() *cobra.Command {
 				for _, w := range cfg.Warnings {
 					k.warn("configuration", w)
 				}
-				k.database(cmd.Context(), cfg, showSQL, problems)
+				k.database(cmd.Context(), cfg, problems, span, showSQL)
 				k.partner(cmd.Context(), cfg)
 				k.state(cfg)
 				k.archive(cfg)
@@ -54,6 +61,7 @@ func checkCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&showSQL, "show-sql", false, "print every statement that the bridge can ever run on the LIMS")
+	c.Flags().StringVar(&last, "last", last, "how far back rows are counted against the mapping, e.g. 30d")
 	c.Flags().BoolVar(&defaults, "defaults", false, "print the defaults with their reasons")
 	return c
 }
@@ -79,6 +87,9 @@ func (k *checker) fail(what, text string) {
 	fmt.Fprintf(k.out, "failure  %-14s %s\n", what, text)
 }
 
+// leftOut says what cannot be told, and why. Nothing is wrong.
+func (k *checker) leftOut(what, why string) { fmt.Fprintf(k.out, "left out %-14s %s\n", what, why) }
+
 func (k *checker) verdict() string {
 	switch {
 	case k.failures > 0:
@@ -87,77 +98,6 @@ func (k *checker) verdict() string {
 		return fmt.Sprintf("All well, %d to consider. Nothing was sent.", k.warnings)
 	}
 	return "All well. Nothing was sent."
-}
-
-// database tries the LIMS, unless a setting of it is still empty. What the file's own problems
-// said already is not said again.
-func (k *checker) database(ctx context.Context, cfg *config.Config, showSQL bool, problems config.Problems) {
-	told := false
-	for _, p := range problems {
-		if p.Path == "lims" || strings.HasPrefix(p.Path, "lims.") {
-			told = true
-			if p.Kind == config.Unfilled {
-				return
-			}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	reader, err := openLIMS(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		if !told {
-			k.broken("lims", err)
-		}
-		return
-	}
-	defer reader.Close()
-	who, err := reader.Identity(ctx)
-	if err != nil {
-		k.broken("lims", err)
-	} else {
-		k.ok("lims", fmt.Sprintf("connected as %s to %s (%s)", who.User, who.Database, who.Version))
-		if now, err := reader.Now(ctx); err == nil {
-			if off := time.Since(now).Round(time.Second); off.Abs() > time.Minute {
-				k.warn("lims clock", fmt.Sprintf("differs from this machine's by %s", off))
-			}
-		}
-		for _, s := range []lims.Source{lims.Orders, lims.Results} {
-			k.source(ctx, reader, s)
-		}
-	}
-	if showSQL {
-		fmt.Fprintln(k.out, "\nEvery statement that can ever run on the LIMS:")
-		for _, s := range reader.Statements() {
-			fmt.Fprintf(k.out, "%s;\n\n", s)
-		}
-	}
-}
-
-func (k *checker) source(ctx context.Context, reader *lims.Reader, s lims.Source) {
-	d, err := reader.Describe(ctx, s)
-	if err != nil {
-		k.broken(string(s), err)
-		return
-	}
-	for _, p := range d.Problems {
-		k.fail(string(s), p)
-	}
-	for _, w := range d.Warnings {
-		k.warn(string(s), w)
-	}
-	if len(d.Problems) == 0 {
-		k.ok(string(s), fmt.Sprintf("%d columns fit the view contract", roles(d)))
-	}
-}
-
-func roles(d lims.Description) int {
-	n := 0
-	for _, c := range d.Columns {
-		if c.Role != "" {
-			n++
-		}
-	}
-	return n
 }
 
 // broken shows each problem of a misfit on a line of its own.

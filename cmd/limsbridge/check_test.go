@@ -217,7 +217,7 @@ tests:
 	ok("0 reports", "once") // the ledger begins to read now
 	exec(`INSERT INTO whoop_orders VALUES (1, strftime('%Y-%m-%d %H:%M:%f','now'), ?, 'LIPID', 'A')`, id.String())
 	exec(`INSERT INTO whoop_results VALUES (1, strftime('%Y-%m-%d %H:%M:%f','now'), ?, 'LIPID', 'CHOL', '123456.789', 'mg/dL', 'A')`, id.String())
-	ok("CHOL: {code: , unit: \"mg/dL\"}", "codes", "--last", "1d")
+	ok("tests: all 1 LIMS tests and their results are known", "codes", "--last", "1d")
 	ok("report final", "preview", "--since", "1d")
 	ok("Nothing was sent", "preview", "--since", "1d")
 	ok("waiting observe", "once")

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mapped is a lab whose rows of the last days the configuration does not know all of, and the path
+// of its configuration.
+func mapped(t *testing.T) (db *sql.DB, path string) {
+	dir := t.TempDir()
+	lab(t, dir, "value TEXT, unit TEXT, status TEXT")
+	db, err := sql.Open("sqlite", filepath.Join(dir, "lab.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	id := "7d5e2c1a-3b4f-4a6d-8e9f-0a1b2c3d4e5f"
+	stamp := time.Now().UTC().Add(-time.Hour).Format("2006-01-02 15:04:05")
+	for i, r := range [][2]string{{"LIPID", "A"}, {"LIPID", "On hold"}, {"LIPID", "On hold"}, {"CBC", "A"}, {"QC", "A"}} {
+		if _, err := db.Exec(`INSERT INTO whoop_orders VALUES (?, ?, ?, ?, ?)`, i, stamp, id, r[0], r[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, r := range [][5]string{
+		{"LIPID", "CHOL", "SENTINEL-1", "mg/dL", "A"}, {"LIPID", "CHOL", "5.40", "mg/dL", "A"}, {"LIPID", "CHOL", "5.40", "mmol/L", "A"},
+		{"LIPID", "TRIG", "5.40", "mg/dL", "A"}, {"LIPID", "TRIG", "SENTINEL-2", "", "A"}, {"CBC", "WBC", "5.40", "K/µL", "F"}, {"CBC", "HEM", "1", "", "A"},
+	} {
+		if _, err := db.Exec(`INSERT INTO whoop_results VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, i, stamp, id, r[0], r[1], r[2], r[3], r[4]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.Exec(`INSERT INTO whoop_results VALUES (99, NULL, ?, 'LIPID', 'CHOL', '5', 'mg/dL', 'A')`, id); err != nil {
+		t.Fatal(err)
+	}
+	return db, file(t, dir, "limsbridge.yaml", `mode: observe
+time_zone: UTC
+lims: {type: sqlite, file: lab.db, orders: whoop_orders, results: whoop_results}
+whoop: {client_id: x, client_secret: plain, url: 'http://127.0.0.1:1'}
+status:
+  orders: {A: complete}
+  results: {A: released}
+tests:
+  LIPID_PANEL: {lims: [LIPID], results: {CHOL: {code: TOTAL_CHOLESTEROL, unit: mg/dL}}}
+ignore: [QC, HEM]
+`)
+}
+
+// tellsAll checks that each line is there, blanks aside, and no value.
+func tellsAll(t *testing.T, out string, lines ...string) {
+	t.Helper()
+	blanks := regexp.MustCompile(` +`)
+	plain := blanks.ReplaceAllString(out, " ")
+	for _, l := range lines {
+		if !strings.Contains(plain, blanks.ReplaceAllString(l, " ")) {
+			t.Errorf("it does not tell %q", l)
+		}
+	}
+	if strings.Contains(out, "SENTINEL") {
+		t.Error("it shows a value")
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+// What rows of the last days say and the configuration does not know is told before anything leaves:
+// which word, of how many rows, and what to do. How a read goes about it is told too.
+func TestCheckDatabase(t *testing.T) {
+	db, path := mapped(t)
+	out, _ := command(t, "check", "--config", path, "--last", "7d")
+	tellsAll(t, out,
+		"ok lims clock agrees with this machine's",
+		"ok lims rights the file is opened for reading only",
+		"ok orders 5 columns fit the view contract",
+		"ok orders read 0 rows of the last 10m took",
+		"ok orders plan each read goes through all of whoop_orders",
+		"ok orders stamps every row has a changed_at",
+		"warning results stamps 1 row has no changed_at",
+		"ok lims pace a pass with little new takes",
+		"ok orders rows 5 rows of the last 7 days were looked at",
+		`warning orders rows the status "On hold" of 2 rows is not under status.orders`,
+		`warning orders rows the order code "CBC" of 1 row is under no test`,
+		"ok results rows 7 rows of the last 7 days were looked at",
+		`warning results rows the status "F" of 1 row is not under status.results`,
+		`warning results rows the result "TRIG" of 2 rows is not under results: of the test of LIPID`,
+		`warning results rows the unit "mmol/L" of 1 row of LIPID CHOL is not the one configured`,
+		"warning results rows LIPID CHOL: 1 row with a value that is no number and no known word",
+	)
+	if strings.Contains(out, "QC") || strings.Contains(out, "HEM") {
+		t.Error("it tells of what is ignored")
+	}
+	for i := range 40 { // a column of names, mistaken for the status
+		if _, err := db.Exec(`INSERT INTO whoop_orders SELECT 100 + ?, changed_at, requisition_id, order_code, ? FROM whoop_orders WHERE row_id = 1`, i, fmt.Sprintf("SENTINEL %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _ = command(t, "check", "--config", path, "--last", "7d")
+	tellsAll(t, out, "warning orders rows unknown_status: 41 different ones, which are not listed: is it the right column?")
+	if _, err := db.Exec(`DELETE FROM whoop_orders`); err != nil {
+		t.Fatal(err)
+	}
+	out, _ = command(t, "check", "--config", path)
+	tellsAll(t, out, "warning orders rows none changed in the last 30 days: is it the right view?")
+}
+
+// What codes prints is YAML that loads once its places are filled in, and then everything is known.
+func TestCodesAreFilledIn(t *testing.T) {
+	_, path := mapped(t)
+	out, status := command(t, "codes", "--config", path)
+	if status != 0 {
+		t.Fatal(out)
+	}
+	tellsAll(t, out,
+		"# What the LIMS shows of the last 30 days; the numbers are rows.",
+		"    A: complete   # 2 rows", "    On hold:    # <- 2 rows; one of accepted collected",
+		"    A: released   # 5 rows", "    F:    # <- 1 row; one of pending released",
+		"  WHOOP_CODE_1:   # <- WHOOP's code of what the LIMS calls CBC; 1 order. Not WHOOP's: put CBC under ignore:\n    lims: [CBC]\n",
+		"      WBC: {code: , unit: 'K/µL'}   # <- 1 row",
+		"  LIPID_PANEL:   # is there already: add to its results:\n    results:\n",
+		"      TRIG: {code: , unit: mg/dL}   # <- 2 rows; 1 without a unit; 1 with a value that is no number and no known word: see words:",
+		"# ignored: HEM, 1 row", "# ignored: QC, 1 row")
+	base := "mode: observe\ntime_zone: UTC\nlims: {type: sqlite, file: lab.db, orders: whoop_orders, results: whoop_results}\n" +
+		"whoop: {client_id: x, client_secret: plain, url: 'http://127.0.0.1:1'}\nignore: [QC, HEM]\n"
+	unfilled := file(t, filepath.Dir(path), "unfilled.yaml", base+out)
+	says, status := command(t, "check", "--config", unfilled)
+	if status != exitConfig {
+		t.Error("what is not filled in passes")
+	}
+	tellsAll(t, says, "tests.WHOOP_CODE_1: WHOOP's code of what is ordered is still to be filled in", "WHOOP's code is missing", "the bridge word is missing")
+	filled := strings.NewReplacer("WHOOP_CODE_1:", "CBC:", "{code: , unit: 'K/µL'}", "{code: WBC, unit: 10*3/uL}",
+		"TRIG: {code: , unit: mg/dL}", "CHOL: {code: TOTAL_CHOLESTEROL}\n      TRIG: {code: TRIGLYCERIDES}", "LIPID_PANEL:", "LIPID:",
+		"On hold:", "On hold: collected", "F:  ", "F: pending").Replace(out)
+	again := file(t, filepath.Dir(path), "filled.yaml", base+filled)
+	out, _ = command(t, "codes", "--config", again)
+	tellsAll(t, out, "# status: every word is known.", "# tests: all 2 LIMS tests and their results are known.")
+}
+
+// A code is written so that YAML reads it back as it is.
+func TestQuoted(t *testing.T) {
+	for code, want := range map[string]string{"CHOL": "CHOL", "001": "001", "10*3/uL": "10*3/uL", "On hold": "On hold", "%": "'%'", "": "''", "it's": "'it''s'", "a: b": "'a: b'",
+		"#1": "'#1'", "[x]": "'[x]'", "K/µL": "'K/µL'", "A,B": "'A,B'", "x #y": "'x #y'", "tab\t": `"tab\t"`} {
+		if got := quoted(code); got != want {
+			t.Errorf("%q is written %s, want %s", code, got, want)
+		}
+	}
+}
