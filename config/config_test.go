@@ -168,7 +168,7 @@ mode: send
 start_from: 2026-12-01T06:00
 time_zone: UTC
 lims:
-  {type: mysql, host: db, port: 3307, database: lims, user: u, password: 'plain', encrypt: unverified, tls_min: 1.0, float_digits: 2,
+  {type: mysql, host: db, port: 3307, database: lims, user: u, password: 'plain', encrypt: unverified, tls_min: 1.0, read_only_intent: true, float_digits: 2,
    orders: o, results: r, every: 1m, look_back: 2m, hourly_look_back: 3h, sweep: 4d, page_size: 100, pace: 0, lock_timeout: 1s, query_timeout: 2s}
 whoop: {url: 'http://localhost:8080/', client_id: id, client_secret: 'plain', parallel: 16, request_timeout: 3s, quota: {per_minute: 0, per_day: 0}}
 tests: {CBC: {results: {WBC: {code: WBC, words: [FEW, MANY]}}}}
@@ -206,7 +206,7 @@ brake: {corrections: 9, percent: 10.5, first_pass: 11}
 	if want := (Archive{[]string{"age12qpf4u2sqk2m9d6kqh8uww2sdjcfyzluqreahs004qkthrc3te4qae7lev"}, within("/", "/backup/copies")}); !reflect.DeepEqual(c.Archive, want) || !c.Archive.On() {
 		t.Errorf("archive: %+v", c.Archive)
 	}
-	for _, about := range []string{"archive.recipients", "lims.password", "lims.encrypt", "whoop.url", "whoop.client_secret", "patient_check", "adopt_foreign_progress"} {
+	for _, about := range []string{"archive.recipients", "lims.password", "lims.encrypt", "lims.tls_min", "lims.read_only_intent", "whoop.url", "whoop.client_secret", "patient_check", "adopt_foreign_progress"} {
 		if !strings.Contains(strings.Join(c.Warnings, "\n"), about+" ") {
 			t.Errorf("no warning of %s in %q", about, c.Warnings)
 		}

@@ -80,7 +80,7 @@ func TestMySQLWrites(t *testing.T) {
 		{"GRANT CREATE ROUTINE, INSERTED ON `odd`.* TO `x`@`%`"},
 		{"GRANT `reader` TO `x`@`%`"},
 	}}
-	want := []string{"INSERT, UPDATE on `lims`.`result`", "ALL PRIVILEGES on `test`.*"}
+	want := []string{"`lims`.`result` (INSERT, UPDATE)", "`test`.* (ALL PRIVILEGES)"}
 	if got := (mySQL{}).writes(a); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

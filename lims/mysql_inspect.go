@@ -39,7 +39,7 @@ func (mySQL) writes(a answer) (out []string) {
 			}
 		}
 		if len(rights) > 0 {
-			out = append(out, strings.Join(rights, ", ")+" on "+m[2])
+			out = append(out, m[2]+" ("+strings.Join(rights, ", ")+")")
 		}
 	}
 	return out
@@ -74,7 +74,9 @@ func (d mySQL) steps(a answer) (steps []Step) {
 	return steps
 }
 
-func (mySQL) needs() string { return "EXPLAIN of a view needs the right SHOW VIEW" }
+func (mySQL) needs() string {
+	return "EXPLAIN of a view takes rights on the tables beneath it, which the bridge does not need"
+}
 
 func (mySQL) index(table, column string) string {
 	return "CREATE INDEX limsbridge_" + column + " ON " + table + " (" + column + ");"

@@ -19,7 +19,7 @@ func (sqlServer) missing(object string) string {
 }
 
 func (sqlServer) writable() string {
-	any := func(securable, class string) string {
+	may := func(securable, class string) string {
 		var or []string
 		for _, right := range []string{"INSERT", "UPDATE", "DELETE"} {
 			or = append(or, "HAS_PERMS_BY_NAME("+securable+", N'"+class+"', N'"+right+"') = 1")
@@ -28,9 +28,9 @@ func (sqlServer) writable() string {
 	}
 	return "SELECT N'everything, since it is sysadmin' AS what WHERE IS_SRVROLEMEMBER(N'sysadmin') = 1\n" +
 		"UNION ALL SELECT N'everything, since it is db_owner' WHERE IS_ROLEMEMBER(N'db_owner') = 1\n" +
-		"UNION ALL SELECT N'every table of the database' WHERE " + any("DB_NAME()", "DATABASE") + "\n" +
+		"UNION ALL SELECT N'every table of the database' WHERE " + may("DB_NAME()", "DATABASE") + "\n" +
 		"UNION ALL SELECT o.what FROM (SELECT TOP (5) QUOTENAME(SCHEMA_NAME(schema_id)) + N'.' + QUOTENAME(name) AS what FROM sys.objects\n" +
-		"WHERE type IN (N'U', N'V') AND " + any("QUOTENAME(SCHEMA_NAME(schema_id)) + N'.' + QUOTENAME(name)", "OBJECT") + ") AS o"
+		"WHERE type IN (N'U', N'V') AND " + may("QUOTENAME(SCHEMA_NAME(schema_id)) + N'.' + QUOTENAME(name)", "OBJECT") + ") AS o"
 }
 
 func (sqlServer) writes(a answer) []string { return untilEverything(a.last()) }

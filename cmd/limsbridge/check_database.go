@@ -161,9 +161,13 @@ func (d *databaseCheck) revoke(what string) string {
 	if strings.HasPrefix(what, "every") {
 		return "give the bridge a login of its own, as create-views.sql makes it"
 	}
-	rights, on, ok := strings.Cut(what, " on ")
-	if !ok {
-		rights, on = "INSERT, UPDATE, DELETE", what
+	on, rights, ok := strings.Cut(strings.TrimSuffix(what, ")"), " (")
+	switch {
+	case ok:
+	case d.cfg.Database.Type == lims.Postgres:
+		on, rights = what, "INSERT, UPDATE, DELETE, TRUNCATE"
+	default:
+		on, rights = what, "INSERT, UPDATE, DELETE"
 	}
 	return fmt.Sprintf("REVOKE %s ON %s FROM %s;", rights, on, d.account)
 }

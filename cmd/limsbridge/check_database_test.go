@@ -3,11 +3,15 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"limsbridge/config"
+	"limsbridge/lims"
 )
 
 // mapped is a lab whose rows of the last days the configuration does not know all of, and the path
@@ -148,5 +152,65 @@ func TestQuoted(t *testing.T) {
 		if got := quoted(code); got != want {
 			t.Errorf("%q is written %s, want %s", code, got, want)
 		}
+	}
+}
+
+// A DBA gets the statement that takes a right away, or is told to make a login of its own.
+func TestRevoke(t *testing.T) {
+	for _, tt := range []struct{ typ, what, account, says string }{
+		{lims.Postgres, "public.result", "limsbridge_ro", "REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON public.result FROM limsbridge_ro;"},
+		{lims.SQLServer, "[dbo].[RESULT]", "[limsbridge_ro]", "REVOKE INSERT, UPDATE, DELETE ON [dbo].[RESULT] FROM [limsbridge_ro];"},
+		{lims.MySQL, "`lims`.* (INSERT, DROP)", "'ro'@'%'", "REVOKE INSERT, DROP ON `lims`.* FROM 'ro'@'%';"},
+		{lims.SQLServer, "everything, since it is db_owner", "[dbo]", "give the bridge a login of its own"},
+	} {
+		d := &databaseCheck{cfg: &config.Config{Database: config.Database{Type: tt.typ}}, account: tt.account}
+		if got := d.revoke(tt.what); !strings.HasPrefix(got, tt.says) {
+			t.Errorf("%s: %q, want %q", tt.what, got, tt.says)
+		}
+	}
+}
+
+// A plan is told in one sentence.
+func TestPlanned(t *testing.T) {
+	for _, tt := range []struct {
+		steps []lims.Step
+		typ   string
+		says  string
+		whole bool
+	}{
+		{[]lims.Step{{Table: "t", Index: "t_changed"}, {Table: "s", Index: "s_pkey"}}, lims.Postgres, "reads t through t_changed, s through s_pkey", false},
+		{[]lims.Step{{Table: "t", Whole: true, Rows: "900", MakeIndex: "CREATE INDEX …;"}, {Table: "s", Index: "s_pkey"}}, lims.MySQL,
+			"each read goes through all of t (900 rows); where the vendor allows it, the DBA runs: CREATE INDEX …;", true},
+		{[]lims.Step{{Table: "t", Whole: true}, {Table: "s", Whole: true}}, lims.Postgres,
+			"each read goes through all of t, s; changed_at is made of several columns, which no one index serves", true},
+		{[]lims.Step{{Table: "t", Whole: true}}, lims.SQLite, "each read goes through all of t", true},
+		{nil, lims.SQLite, "the database tells nothing of its way", false},
+	} {
+		if got, whole := planned(tt.steps, tt.typ); got != tt.says || whole != tt.whole {
+			t.Errorf("%+v: %q %v, want %q %v", tt.steps, got, whole, tt.says, tt.whole)
+		}
+	}
+}
+
+// A preview says of which unit, and how, an observation is made; to check it is known.
+func TestPreviewTellsConversions(t *testing.T) {
+	db, path := mapped(t)
+	for _, text := range []string{`DELETE FROM whoop_orders WHERE status <> 'A'`, `DELETE FROM whoop_results WHERE order_code <> 'LIPID' OR unit <> 'mmol/L'`} {
+		if _, err := db.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	converts := file(t, filepath.Dir(path), "converts.yaml", strings.NewReplacer("client_id: x, client_secret: plain", "client_id: x, client_secret: secret:none",
+		"unit: mg/dL}", "unit: mg/dL, convert: {from: mmol/L, multiply: 38.67, decimals: 0}}").Replace(string(text)))
+	out, status := command(t, "preview", "--config", converts)
+	if !strings.Contains(out, "LIPID_PANEL: TOTAL_CHOLESTEROL mg/dL (from mmol/L × 38.67, 0 decimals)\n") || status != 0 {
+		t.Errorf("%d\n%s", status, out)
+	}
+	if out, _ = command(t, "check", "--config", converts); !strings.Contains(out, "every word, code, unit and value is known") {
+		t.Error(out)
 	}
 }
