@@ -81,13 +81,15 @@ func Configured(ctx context.Context, l Ledger, hash string, at time.Time) error 
 	if same {
 		return nil
 	}
-	if _, err := l.Commit(ctx, Event{At: at, Kind: ConfigEvent, Config: hash}); err != nil {
-		return err
-	}
 	if err := wakeAll(l, Record.unfinished, at); err != nil {
 		return err
 	}
-	return Reconsider(ctx, l, at)
+	if err := Reconsider(ctx, l, at); err != nil {
+		return err
+	}
+	// Last: whoever is interrupted before it begins again.
+	_, err := l.Commit(ctx, Event{At: at, Kind: ConfigEvent, Config: hash})
+	return err
 }
 
 // unfinished reports whether some service request of the record is not at its end yet.

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -83,5 +84,30 @@ func TestResumeAfterRefusal(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// cutShort is a ledger whose process ends while it goes through its records.
+type cutShort struct{ *ledger.Ledger }
+
+var errEnded = errors.New("the process ended")
+
+func (cutShort) Each(func(bridge.Record) error) error { return errEnded }
+
+// A start that ends before everything was planned again has not put the new configuration in force.
+func TestConfiguredAgainAfterAnInterruption(t *testing.T) {
+	l := testLedger(t)
+	k := bridge.Key{Kind: bridge.RequisitionKey, ID: requisition}
+	if _, err := l.Commit(t.Context(), bridge.Event{At: time.Now(), Kind: bridge.LookEvent, Key: &k, Outcome: whoop.Sent}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bridge.Configured(t.Context(), cutShort{l}, "new", time.Now()); !errors.Is(err, errEnded) {
+		t.Fatal(err)
+	}
+	if err := bridge.Configured(t.Context(), l, "new", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if r, _, err := l.Load(k); err != nil || r.Due.IsZero() {
+		t.Errorf("the order is not planned again: %+v, %v", r, err)
 	}
 }
