@@ -476,6 +476,18 @@ func TestRequisitionWithoutRequestsIsHeld(t *testing.T) {
 	if len(held) == 0 {
 		t.Errorf("released, not sent, and not held; calls %v", api.calls)
 	}
+	// Nor does a start change that, while WHOOP is silent.
+	api.answers = map[string][]whoop.Answer{"look": {{Outcome: whoop.InDoubt, Code: 500}}}
+	b = bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+	if err := b.Act(context.Background(), bridge.Event{At: time.Now(), Act: bridge.ResumeAct, By: "A. Lab", Why: "a test"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Pass(context.Background(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if still, _ := bridge.Holds(l); len(still) != len(held) || len(api.answers["look"]) > 0 {
+		t.Errorf("%d held before the start, %d after it; calls %v", len(held), len(still), api.calls)
+	}
 }
 
 func TestHardDecisions(t *testing.T) {

@@ -436,6 +436,19 @@ func TestPasses(t *testing.T) {
 			r.passes(20 * time.Minute)
 			r.want(0, 0, holds{bridge.Refused: 12})
 		}},
+		{name: "a result that vanishes before WHOOP was ever asked is held", live: func(r *rig) {
+			q, _ := r.ordered("LIPID_PANEL")
+			r.net.set(true)
+			r.lipids(q, "5.40")
+			r.passes(time.Hour)
+			r.exec(`DELETE FROM orders`)
+			r.exec(`DELETE FROM results WHERE result_code <> 'CHOL'`)
+			r.passes(time.Hour)
+			r.want(0, 0, holds{bridge.Gone: 2})
+			r.exec(`DELETE FROM results`)
+			r.passes(time.Hour)
+			r.want(0, 0, holds{bridge.Gone: 3})
+		}},
 		{name: "another patient stays held over a restart, also while WHOOP is silent", live: func(r *rig) {
 			q, _ := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")

@@ -132,9 +132,13 @@ func (p *planner) record() {
 		return
 	}
 	if unknown := slices.ContainsFunc(p.Record.Holds, func(h Hold) bool { return h.Kind == NotFound }); len(p.Record.Requests) == 0 && (p.Shown == nil || unknown) {
+		p.vanished()
 		switch {
 		case len(p.Rows) == 0:
 		case p.Shown == nil:
+			for _, h := range p.Record.Holds {
+				p.hold(h) // until the look tells
+			}
 			p.look(whoop.Progress)
 		default:
 			p.later(p.At.Add(p.Settings.LookFor))
