@@ -134,6 +134,9 @@ func (b *Bridge) Resolve(ctx context.Context, s Resolution, at time.Time) error 
 	return nil
 }
 
+// PassNow asks the loop for a pass at once, or right after the one that is running.
+func (b *Bridge) PassNow() { b.wakeLoop() }
+
 // wakeLoop lets the loop make a pass at once.
 func (b *Bridge) wakeLoop() {
 	select {

@@ -22,6 +22,8 @@ type Loop struct {
 	// After is called after every pass and sweep with what it did and how it ended; it decides
 	// whether the loop goes on (nil) or ends with that error.
 	After func(sum *Summary, err error) error
+	// Planned, if any, is called with the time of the next pass whenever that is known anew.
+	Planned func(next time.Time)
 	// Now is the clock on the wall; nil is time.Now.
 	Now func() time.Time
 
@@ -54,6 +56,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	nextSweep := nights.Next(clock().In(l.Zone))
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
+	var told time.Time
 	for {
 		now := clock().Round(0) // without the monotonic reading: the clock on the wall counts
 		night := !now.Before(nextSweep)
@@ -71,6 +74,10 @@ func (l *Loop) Run(ctx context.Context) error {
 			if err := l.turn(ctx, now, l.Bridge.Sweep); err != nil {
 				return err
 			}
+		}
+		if l.Planned != nil && l.next != told {
+			told = l.next
+			l.Planned(told)
 		}
 		select {
 		case <-ctx.Done():

@@ -13,7 +13,7 @@ type Default struct {
 func Defaults() []Default {
 	return []Default{
 		{"mode", "observe", "nothing leaves before a person has seen what would"},
-		{"state", "state", "ledger, journal and secrets stay beside the file"},
+		{"state", "state", "ledger, journal and secrets stay beside the file (of /etc/limsbridge: in /var/lib/limsbridge)"},
 		{"patient_check", "birth_date", "a result of another patient is the worst that can happen"},
 		{"settle", "10m", "whoever releases a panel often mends it within minutes"},
 		{"issue_settle", "30m", "an issue status is terminal, and a click on the wrong sample is taken back"},
@@ -24,7 +24,7 @@ func Defaults() []Default {
 		{"brake.corrections", "20", "more corrections in a day, and"},
 		{"brake.percent", "5", "more of the day's reports in per cent, are a mapping edit or a restored LIMS"},
 		{"brake.first_pass", "500", "more service requests at once are a wrong start_from"},
-		{"archive.folder", "archive", "beside the file; nothing is kept without archive.recipients"},
+		{"archive.folder", "archive", "beside the file (or in the state folder of /etc/limsbridge); nothing is kept without archive.recipients"},
 		{"lims.encrypt", "auto", "encrypted, and the certificate verified; plain only on this machine itself (loopback)"},
 		{"lims.every", "5m", "results are wanted soon, and the LIMS is left in peace"},
 		{"lims.look_back", "10m", "transactions that commit late carry older stamps"},
@@ -57,8 +57,13 @@ func defaultOf(path string) (string, bool) {
 
 // fill puts the defaults into the configuration.
 func (d *decoder) fill() {
+	places := folders(d.c.Path)
 	each(d.top, "", func(p string, s setting) {
-		if text, ok := defaultOf(p); ok {
+		text, ok := defaultOf(p)
+		if folder := places[p]; folder != "" {
+			text = folder
+		}
+		if ok {
 			s.read(d, value{path: p, text: text})
 		}
 	})

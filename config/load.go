@@ -31,6 +31,17 @@ func Load(path string) (*Config, Problems) {
 	return parse(path, abs, raw)
 }
 
+// Blank returns the configuration of an empty file in that place: the defaults, and where its
+// folders would be. It is for those who must say something about a file that cannot be read.
+func Blank(path string) *Config {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	c, _ := parse(path, abs, nil)
+	return c
+}
+
 func slurp(path string) ([]byte, *Problem) {
 	raw, err := os.ReadFile(path)
 	p := &Problem{File: path}

@@ -46,10 +46,25 @@ type Bridge struct {
 	Outstanding func() ([]bridge.Outstanding, error)
 	// Verify verifies what was accepted for so long until now.
 	Verify func(ctx context.Context, last time.Duration, yield func(bridge.Difference) error) (bridge.Verified, error)
+
+	// Status tells how it stands.
+	Status func() (Status, error)
+	// Reload puts the configuration's file in force, and returns the problems of one that cannot be;
+	// then nothing changes.
+	Reload func(context.Context) error
+	// Command runs a command line and returns its exit status. Which ones it runs at all is its own
+	// business.
+	Command func(ctx context.Context, call Call, out, errs io.Writer) int
 }
 
 // ErrNotRunning says that nobody listens on the socket.
 var ErrNotRunning = errors.New("limsbridge is not running here")
+
+// ErrNotReady says that somebody listens who has no ledger open: whoever asks may open it.
+var ErrNotReady = fmt.Errorf("the service is not ready, see `limsbridge status`: %w", ErrNotRunning)
+
+// ErrTaken says that another process answers on the socket.
+var ErrTaken = errors.New("another limsbridge answers for this ledger")
 
 const socketName = "control.sock"
 
@@ -59,8 +74,10 @@ const timeout = 10 * time.Second
 // Serve answers on the socket in the state folder until ctx ends.
 func Serve(ctx context.Context, state string, b Bridge) error {
 	path := filepath.Join(state, socketName)
-	// A socket file that a killed process left behind is in the way. Only the holder of the
-	// ledger's lock gets here, so it belongs to nobody.
+	if c, err := (&net.Dialer{}).DialContext(ctx, "unix", path); err == nil {
+		return errors.Join(ErrTaken, c.Close())
+	}
+	// A socket file that a killed process left behind is in the way: nobody answers there.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -87,6 +104,11 @@ func Serve(ctx context.Context, state string, b Bridge) error {
 	mux.HandleFunc("GET /holds", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Holds) })
 	mux.HandleFunc("GET /outstanding", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Outstanding) })
 	mux.HandleFunc("POST /verify", b.verify)
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Status) })
+	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r, func(struct{}) error { return b.Reload(r.Context()) })
+	})
+	mux.HandleFunc("POST /command", b.command)
 	s := &http.Server{Handler: mux, ReadTimeout: timeout, ConnContext: withPeer}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
@@ -112,7 +134,7 @@ func answer[T any](w http.ResponseWriter, r *http.Request, do func(T) error) {
 		return
 	}
 	if err := do(asked); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuse(w, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -126,10 +148,19 @@ func tell[T any](w http.ResponseWriter, known func() (T, error)) {
 		text, err = json.Marshal(is)
 	}
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuse(w, err)
 		return
 	}
 	_, _ = w.Write(text)
+}
+
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, err error) {
+	status := http.StatusConflict
+	if errors.Is(err, ErrNotReady) {
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, err.Error(), status)
 }
 
 // Do asks the running bridge to do a. Like all calls here it returns ErrNotRunning where nobody
@@ -159,6 +190,16 @@ func FindOutstanding(ctx context.Context, state string) (all []bridge.Outstandin
 	defer resp.Body.Close()
 	err = json.NewDecoder(resp.Body).Decode(&all)
 	return all, err
+}
+
+// Reload asks the running bridge to put its configuration's file in force. The error of a file that
+// cannot be lists its problems.
+func Reload(ctx context.Context, state string) error {
+	resp, err := send(ctx, state, http.MethodPost, "/reload", struct{}{}, 0)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 // ask asks for something that is answered at once.
@@ -205,7 +246,10 @@ func send(ctx context.Context, state, method, what string, body any, patience ti
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<12))
+	if resp.StatusCode == http.StatusServiceUnavailable {
+		return nil, ErrNotReady
+	}
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<18))
 	return nil, errors.New(string(bytes.TrimSpace(said)))
 }
 

@@ -23,6 +23,7 @@ type told struct {
 	Difference *bridge.Difference `json:"difference,omitempty"`
 	Verified   *bridge.Verified   `json:"verified,omitempty"`
 	Error      string             `json:"error,omitempty"`
+	NotReady   bool               `json:"not_ready,omitempty"`
 }
 
 func (b Bridge) verify(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +43,7 @@ func (b Bridge) verify(w http.ResponseWriter, r *http.Request) {
 	v, err := b.Verify(r.Context(), asked.Last, func(d bridge.Difference) error { return say(told{Difference: &d}) })
 	end := told{Verified: &v}
 	if err != nil {
-		end = told{Error: err.Error()}
+		end = told{Error: err.Error(), NotReady: errors.Is(err, ErrNotReady)}
 	}
 	_ = say(end) // who left does not hear it
 }
@@ -67,6 +68,8 @@ func Verify(ctx context.Context, state string, last time.Duration, yield func(br
 			}
 		case t.Verified != nil:
 			return *t.Verified, nil
+		case t.NotReady:
+			return bridge.Verified{}, ErrNotReady
 		default:
 			return bridge.Verified{}, errors.New(t.Error)
 		}

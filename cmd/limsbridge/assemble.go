@@ -16,14 +16,18 @@ import (
 	"limsbridge/bridge/archive"
 	"limsbridge/bridge/ledger"
 	"limsbridge/config"
+	"limsbridge/installer"
 	"limsbridge/lims"
 	"limsbridge/whoop"
 )
 
-// configPath is the file that the flag names, or the one that is found.
+// configPath is the file that the flag names, that of the named instance, or the one that is found.
 func configPath(cmd *cobra.Command) string {
 	if path, _ := cmd.Flags().GetString("config"); path != "" {
 		return path
+	}
+	if name, _ := cmd.Flags().GetString("name"); name != "" && installer.ValidInstance(name) {
+		return instancePath(name)
 	}
 	path, _ := config.Find()
 	return path

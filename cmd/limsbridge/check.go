@@ -20,7 +20,7 @@ import (
 func checkCommand() *cobra.Command {
 	var showSQL, defaults bool
 	last := "30d"
-	c := &cobra.Command{
+	c := inside(&cobra.Command{
 		Use: "check", Short: "Check the configuration and try both ends; sends nothing", Args: cobra.NoArgs,
 		Long: `One line for each thing that is looked at: ok, a warning, a failure and what to do,
 or left out, where the database does not tell without a right that the bridge does
@@ -50,7 +50,7 @@ counted against status:, tests: and ignore:; no value is shown.`,
 				}
 				k.database(cmd.Context(), cfg, problems, span, showSQL)
 				k.partner(cmd.Context(), cfg)
-				k.state(cfg)
+				k.state(cmd.Context(), cfg)
 				k.archive(cfg)
 			}
 			fmt.Fprintf(out, "\n%s\n", k.verdict())
@@ -59,7 +59,7 @@ counted against status:, tests: and ignore:; no value is shown.`,
 			}
 			return nil
 		},
-	}
+	})
 	c.Flags().BoolVar(&showSQL, "show-sql", false, "print every statement that the bridge can ever run on the LIMS")
 	c.Flags().StringVar(&last, "last", last, "how far back rows are counted against the mapping, e.g. 30d")
 	c.Flags().BoolVar(&defaults, "defaults", false, "print the defaults with their reasons")
@@ -136,7 +136,17 @@ func (k *checker) partner(ctx context.Context, cfg *config.Config) {
 	k.ok("whoop", "the credentials are accepted at "+cfg.Partner.URL)
 }
 
-func (k *checker) state(cfg *config.Config) {
+func (k *checker) state(ctx context.Context, cfg *config.Config) {
+	if s := served(ctx); s != nil {
+		if a, inForce, err := s.daemon.running(); err == nil && inForce.State == cfg.State {
+			if err := unconfirmed(cfg, a.ledger); err != nil {
+				k.fail("start_from", err.Error())
+				return
+			}
+			k.ok("ledger", cfg.State+", open in the service")
+			return
+		}
+	}
 	l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
 	switch {
 	case errors.Is(err, ledger.ErrLocked):

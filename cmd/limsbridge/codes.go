@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
@@ -23,13 +22,13 @@ import (
 
 func codesCommand() *cobra.Command {
 	last := "30d"
-	c := &cobra.Command{
+	c := inside(&cobra.Command{
 		Use: "codes", Short: "Print the LIMS's codes and words that the configuration does not know", Args: cobra.NoArgs,
 		Long: `Reads the rows of the last days and prints the status words, tests, results and
 units that stand in them, with counts, as YAML to copy into limsbridge.yaml and to
 fill in where it is marked "<-". What the configuration knows already is a comment.
 Values are not read out.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, problems := config.Load(configPath(cmd))
 			if cfg == nil {
 				return showProblems(cmd.ErrOrStderr(), problems)
@@ -46,11 +45,11 @@ Values are not read out.`,
 			if err != nil {
 				return &exitError{exitConfig, err}
 			}
-			reader, err := openLIMS(cfg, slog.New(slog.DiscardHandler))
+			reader, closeReader, err := readerFor(cmd.Context(), cfg)
 			if err != nil {
 				return &exitError{exitConfig, err}
 			}
-			defer reader.Close()
+			defer func() { err = errors.Join(err, closeReader()) }()
 			seen := &seen{cfg: cfg, mapping: mapping, words: map[lims.Source]map[string]int{lims.Orders: {}, lims.Results: {}}, tests: map[string]*seenTest{}, ignored: map[string]int{}}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "# What the LIMS shows of the last %s; the numbers are rows.\n", config.Span(span))
@@ -66,7 +65,7 @@ Values are not read out.`,
 			seen.print(out)
 			return nil
 		},
-	}
+	})
 	c.Flags().StringVar(&last, "last", last, "how far back, e.g. 30d")
 	return c
 }

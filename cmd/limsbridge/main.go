@@ -36,19 +36,24 @@ var errShown = errors.New("")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := root().ExecuteContext(ctx)
+	status := execute(ctx, root())
 	stop()
+	os.Exit(status)
+}
+
+// execute runs a command line, prints what its error has to say, and returns the exit status.
+func execute(ctx context.Context, c *cobra.Command) int {
+	err := c.ExecuteContext(ctx)
 	if err == nil {
-		return
+		return 0
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "limsbridge:", text)
+		fmt.Fprintln(c.ErrOrStderr(), "limsbridge:", text)
 	}
-	status := exitFailed
 	if exit, ok := errors.AsType[*exitError](err); ok {
-		status = exit.status
+		return exit.status
 	}
-	os.Exit(status)
+	return exitFailed
 }
 
 func root() *cobra.Command {
@@ -65,7 +70,8 @@ To begin at a lab:       limsbridge init, then limsbridge check`,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitConfig, err} })
 	c.PersistentFlags().String("config", "", "the configuration file (default: the machine's, else beside the program)")
-	c.AddCommand(initCommand(), checkCommand(), codesCommand(), previewCommand(), onceCommand(), runCommand(),
+	c.PersistentFlags().String("name", "", "which of several services of this machine")
+	c.AddCommand(initCommand(), checkCommand(), codesCommand(), previewCommand(), onceCommand(), runCommand(), reloadCommand(), statusCommand(), serviceCommand(),
 		pauseCommand(), resumeCommand(), holdsCommand(), outstandingCommand(), verifyCommand(), archiveCommand(), ledgerCommand(), secretCommand(), demoCommand(), sandboxCommand(), versionCommand())
 	return c
 }

@@ -1,16 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"limsbridge/bridge"
 	"limsbridge/bridge/ledger"
@@ -20,7 +18,7 @@ import (
 func previewCommand() *cobra.Command {
 	since := "7d"
 	var values bool
-	c := &cobra.Command{
+	c := inside(&cobra.Command{
 		Use: "preview", Short: "Show what would be sent; sends nothing", Args: cobra.NoArgs,
 		Long: `Plans everything that changed since then with the same rules as a pass, and prints
 the plan. start_from and settle times are ignored, so that it shows what is going to
@@ -32,7 +30,7 @@ only with --values, and only on a terminal.`,
 			if cfg == nil || len(left) > 0 {
 				return showProblems(cmd.ErrOrStderr(), problems)
 			}
-			if values && !term.IsTerminal(int(os.Stdout.Fd())) {
+			if values && !toTerminal(cmd) {
 				return &exitError{exitConfig, errors.New("--values prints results and works on a terminal only, so that they land in no file")}
 			}
 			span, err := config.ParseSpan(since)
@@ -43,13 +41,16 @@ only with --values, and only on a terminal.`,
 			if err != nil {
 				return err
 			}
-			reader, err := openLIMS(cfg, slog.New(slog.DiscardHandler))
+			reader, closeReader, err := readerFor(cmd.Context(), cfg)
 			if err != nil {
 				return &exitError{exitConfig, err}
 			}
-			defer func() { err = errors.Join(err, reader.Close()) }()
+			defer func() { err = errors.Join(err, closeReader()) }()
 			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge()}
 			p := &previewer{out: cmd.OutOrStdout(), values: values, mapping: mapping}
+			if s := served(cmd.Context()); s != nil && s.rehearse(r, len(problems) == 0) {
+				return p.run(cmd.Context(), r, span)
+			}
 			running := false
 			l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
 			switch {
@@ -60,7 +61,7 @@ only with --values, and only on a terminal.`,
 				fmt.Fprintln(p.out, "Without the ledger, as if nothing had ever been sent:", err)
 			case errors.Is(err, ledger.ErrLocked):
 				// Calls beside those of the service would look to it like somebody else's.
-				fmt.Fprintln(p.out, "The service is running: without its ledger, as if nothing had ever been sent, and without WHOOP.")
+				fmt.Fprintln(p.out, "Another process has the ledger: without it, as if nothing had ever been sent, and without WHOOP.")
 				running = true
 			default:
 				return err
@@ -73,13 +74,9 @@ only with --values, and only on a terminal.`,
 				defer client.Close()
 				r.API = client
 			}
-			if err := r.Run(cmd.Context(), time.Now().Add(-span), time.Now(), p.show); err != nil {
-				return err
-			}
-			p.end()
-			return nil
+			return p.run(cmd.Context(), r, span)
 		},
-	}
+	})
 	c.Flags().StringVar(&since, "since", since, "how far back, e.g. 7d or 12h")
 	c.Flags().BoolVar(&values, "values", false, "print the values too (on a terminal only)")
 	return c
@@ -92,6 +89,15 @@ type previewer struct {
 	mapping                               *bridge.Mapping
 	records, statuses, reports, obs, held int
 	uncompared                            bool
+}
+
+func (p *previewer) run(ctx context.Context, r *bridge.Rehearsal, span time.Duration) error {
+	now := time.Now()
+	if err := r.Run(ctx, now.Add(-span), now, p.show); err != nil {
+		return err
+	}
+	p.end()
+	return nil
 }
 
 func (p *previewer) show(r bridge.Rehearsed) error {

@@ -8,113 +8,113 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"limsbridge/bridge"
-	"limsbridge/bridge/control"
-	"limsbridge/bridge/ledger"
 	"limsbridge/config"
+	"limsbridge/installer"
 )
 
 func runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "run", Short: "Run until stopped: the way the service works", Args: cobra.NoArgs,
+		Long: `Makes a pass at once and then every lims.every, until stopped.
+
+Started by a service manager it stays up whatever is wrong: it is then not ready, says why
+(limsbridge status), and tries again. At a terminal it ends with what is wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(cmd)
+			path := configPath(cmd)
+			load := func() (*config.Config, config.Problems) { return loadOrBlank(path) }
+			if !installer.Managed() {
+				d := newDaemon(path, load, newLog(cmd.ErrOrStderr(), slog.LevelInfo))
+				d.strict = true
+				err := d.run(withReload(cmd.Context(), d))
+				if p, ok := errors.AsType[*problemsError](err); ok {
+					return showProblems(cmd.ErrOrStderr(), p.problems)
+				}
+				return err
+			}
+			s, err := serviceOf(cmd)
 			if err != nil {
 				return err
 			}
-			return explain(run(cmd.Context(), cfg, newLog(cmd.ErrOrStderr(), slog.LevelInfo), nil))
+			return installer.Run(cmd.Context(), s, func(ctx context.Context, reload <-chan struct{}) error {
+				return runManaged(ctx, path, load, reload)
+			})
 		},
 	}
 }
 
-// reopenAfter is how long run rests before it opens a failed ledger again: a full disk or an
-// eager virus scanner is seldom gone within a second.
-const reopenAfter = 10 * time.Second
-
-// run keeps a bridge going until ctx ends. Neither an unreachable database nor an unreachable
-// WHOOP ends it; a ledger that failed is closed, opened again and checked before anything more is
-// sent. after, if any, is called after every pass.
-func run(ctx context.Context, cfg *config.Config, log *slog.Logger, after func(*bridge.Summary)) error {
-	for _, w := range cfg.Warnings {
-		log.Warn("configuration", "warning", w)
-	}
-	for first := true; ; first = false {
-		err := runOnce(ctx, cfg, log, after)
-		var failed *ledger.FailedError
-		if ctx.Err() != nil && err == nil || !errors.As(err, &failed) && (first || err == nil) {
-			return err
+// runManaged is what the service does, from the moment at which its manager takes it for running.
+func runManaged(ctx context.Context, path string, load func() (*config.Config, config.Problems), reload <-chan struct{}) error {
+	manager := installer.NewNotifier()
+	log, closeLog := serviceLog(path, load)
+	defer closeLog()
+	d := newDaemon(path, load, log)
+	d.told = manager.Ready // running is ready for the manager: what is in the way stands in the status
+	manager.Ready("starting")
+	stopped := context.AfterFunc(ctx, func() {
+		manager.Stopping()
+		log.Info("stopping: what is under way is finished")
+	})
+	defer stopped()
+	ctx = withReload(ctx, d)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-reload:
+				d.reloadAndSay(ctx)
+			}
 		}
-		log.Error("the ledger failed; it is opened again and checked before anything more is sent", "reason", err.Error(), "after", reopenAfter.String())
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(reopenAfter):
-		}
-	}
+	}()
+	return d.run(ctx)
 }
 
-// runOnce is one life of the assembly.
-func runOnce(ctx context.Context, cfg *config.Config, log *slog.Logger, after func(*bridge.Summary)) (err error) {
-	a, err := assemble(ctx, cfg, log)
-	if err != nil {
-		return err
+// loadOrBlank loads the configuration; where the file cannot be read, it returns the defaults.
+func loadOrBlank(path string) (*config.Config, config.Problems) {
+	cfg, problems := config.Load(path)
+	if cfg == nil {
+		cfg = config.Blank(path)
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	log.Info("running", "version", version, "mode", string(cfg.Mode), "every", cfg.Database.Every.String())
-	g, ctx := errgroup.WithContext(ctx)
-	ctx, stop := context.WithCancel(ctx)
-	g.Go(func() error {
-		return control.Serve(ctx, cfg.State, control.Bridge{
-			Act:     func(ctx context.Context, act control.Act) error { return a.bridge.Act(ctx, event(act)) },
-			Resolve: func(ctx context.Context, s bridge.Resolution) error { return a.bridge.Resolve(ctx, s, time.Now()) },
-			Holds:   func() ([]bridge.Held, error) { return everyHold(a.ledger) },
+	return cfg, problems
+}
 
-			Outstanding: func() ([]bridge.Outstanding, error) { return bridge.FindOutstanding(a.ledger) },
-			Verify:      verification(a.reader, a.ledger, a.mapping, cfg),
-		})
-	})
-	loop := &bridge.Loop{Bridge: a.bridge, Zone: cfg.TimeZone, After: func(sum *bridge.Summary, err error) error {
-		var failed *ledger.FailedError
-		switch {
-		case errors.As(err, &failed):
-			return err
-		case err != nil:
-			log.Warn("pass ended early; it is tried again", "reason", err.Error())
-		default:
-			log.Info("pass", "pass", sum)
-		}
-		if after != nil {
-			after(sum)
-		}
-		return nil
-	}}
-	g.Go(func() error {
-		defer stop()
-		return loop.Run(ctx)
-	})
-	return g.Wait()
+// run keeps a bridge of one configuration going until ctx ends. after, if any, is called after
+// every pass.
+func run(ctx context.Context, cfg *config.Config, log *slog.Logger, after func(*bridge.Summary)) error {
+	d := newDaemon(cfg.Path, func() (*config.Config, config.Problems) { return cfg, nil }, log)
+	d.strict, d.after = true, after
+	return d.run(ctx)
 }
 
 func onceCommand() *cobra.Command {
-	return &cobra.Command{
+	return inside(&cobra.Command{
 		Use: "once", Short: "Make one pass and end", Args: cobra.NoArgs,
+		Long: `Makes one pass. Where the service runs, it makes it: at once, or right after the pass that
+is running.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := load(cmd)
 			if err != nil {
 				return err
 			}
-			a, err := assemble(cmd.Context(), cfg, newLog(cmd.ErrOrStderr(), slog.LevelWarn))
-			if err != nil {
-				return explain(err)
+			var l bridge.Ledger
+			var sum *bridge.Summary
+			if s := served(cmd.Context()); s != nil {
+				l, sum, err = s.daemon.passNow(cmd.Context())
+			} else {
+				var a *assembly
+				if a, err = assemble(cmd.Context(), cfg, newLog(cmd.ErrOrStderr(), slog.LevelWarn)); err != nil {
+					return explain(err)
+				}
+				defer func() { err = errors.Join(err, a.Close()) }()
+				l = a.ledger
+				sum, err = a.bridge.Pass(cmd.Context(), time.Now())
 			}
-			defer func() { err = errors.Join(err, a.Close()) }()
-			sum, err := a.bridge.Pass(cmd.Context(), time.Now())
 			if err != nil {
 				return err
 			}
-			holds, err := held(a.ledger)
+			holds, err := held(l)
 			if err != nil {
 				return err
 			}
@@ -125,5 +125,30 @@ func onceCommand() *cobra.Command {
 			printCounts(out, "held", holds)
 			return nil
 		},
+	})
+}
+
+// passNow asks the loop for a pass, and returns what it came to. Who does not wait for it any more
+// does not stop it.
+func (d *daemon) passNow(ctx context.Context) (bridge.Ledger, *bridge.Summary, error) {
+	changed := d.changed.next()
+	a, _, err := d.running()
+	if err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.why != nil {
+			return nil, nil, fmt.Errorf("not ready: %w", d.why)
+		}
+		return nil, nil, err
+	}
+	done := d.seen.wait()
+	a.bridge.PassNow()
+	select {
+	case p := <-done:
+		return a.ledger, p.sum, p.err
+	case <-changed:
+		return nil, nil, errors.New("the service was reloaded or stopped meanwhile; see `limsbridge status`")
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
 	}
 }

@@ -1,0 +1,6 @@
+package main
+
+import "context"
+
+// withReload is for systems with SIGHUP.
+func withReload(ctx context.Context, _ *daemon) context.Context { return ctx }

@@ -1,0 +1,149 @@
+//go:build !windows
+
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/kardianos/service"
+)
+
+// supported refuses service managers that nobody tried this with.
+func supported() error {
+	if p := service.Platform(); p != "linux-systemd" {
+		return fmt.Errorf("this machine's services are not run by systemd (%s): run `limsbridge run` under what does", p)
+	}
+	return nil
+}
+
+// failed tells a unit that failed from a manager that cannot be asked.
+func failed(err error) bool { return strings.Contains(err.Error(), "failed state") }
+
+// rights adds what is to be done where the manager refuses.
+func rights(error) string {
+	if os.Geteuid() != 0 {
+		return "; run this as root (sudo)"
+	}
+	return ""
+}
+
+func (s Service) options() service.KeyValue {
+	text, err := s.Unit()
+	if err != nil {
+		return nil
+	}
+	return service.KeyValue{"SystemdScript": text}
+}
+
+// unitFolder is where units belong that no package brought.
+const unitFolder = "/etc/systemd/system"
+
+func (s Service) install(known bool) (warnings []string, err error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("only root installs services: sudo limsbridge service install")
+	}
+	unit := filepath.Join(unitFolder, s.Name()+".service")
+	if _, err := os.Stat(unit); known && err != nil {
+		return nil, errors.New("a package brought this service, and keeps it up to date")
+	}
+	if s.Account == "" {
+		s.Account = base
+		if err := ensureUser(s.Account); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := user.Lookup(s.Account); err != nil {
+		return nil, fmt.Errorf("there is no user %s on this machine", s.Account)
+	}
+	if _, err := s.Unit(); err != nil {
+		return nil, err
+	}
+	if err := s.share(); err != nil {
+		warnings = append(warnings, err.Error())
+	}
+	if known {
+		if err := os.Remove(unit); err != nil {
+			return warnings, err
+		}
+	}
+	return warnings, s.manage("install", service.Service.Install)
+}
+
+// ensureUser makes the system user that the service runs as, as the packages do.
+func ensureUser(name string) error {
+	if _, err := user.Lookup(name); err == nil {
+		return nil
+	}
+	out, err := exec.CommandContext(context.Background(), "useradd", "--system", "--user-group", //nolint:gosec // the name is ours
+		"--home-dir", "/var/lib/"+base, "--no-create-home", "--shell", "/usr/sbin/nologin", name).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("making the user %s: %w: %s", name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// share gives the account its folders: the configuration to read, through the group, the others as
+// its own.
+func (s Service) share() error {
+	u, err := user.Lookup(s.Account)
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, folder := range s.Reads {
+		errs = append(errs, os.MkdirAll(folder, 0o750), os.Chown(folder, -1, gid), os.Chmod(folder, 0o2750)) //nolint:gosec // the group reads it: that is the service
+		files, err := os.ReadDir(folder)
+		errs = append(errs, err)
+		for _, f := range files {
+			if f.Type().IsRegular() {
+				errs = append(errs, os.Lchown(filepath.Join(folder, f.Name()), -1, gid))
+			}
+		}
+	}
+	for _, folder := range s.Writes {
+		errs = append(errs, os.MkdirAll(folder, 0o700), HandOver(folder, uid, gid))
+	}
+	return errors.Join(errs...)
+}
+
+// HandOver gives the folder, and what root left in it, to a user. Links and files with several
+// names are left alone: what they point to may be something else.
+func HandOver(folder string, uid, gid int) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || stat.Uid != 0 || !d.IsDir() && (!d.Type().IsRegular() || stat.Nlink > 1) {
+			return nil
+		}
+		return root.Lchown(path, uid, gid)
+	})
+}

@@ -1,0 +1,154 @@
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kardianos/service"
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc/mgr"
+)
+
+func supported() error { return nil }
+
+func failed(error) bool { return false }
+
+// rights adds what is to be done where Windows refuses.
+func rights(err error) string {
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		return "; run this from an administrator's prompt"
+	}
+	return ""
+}
+
+func (s Service) options() service.KeyValue {
+	return service.KeyValue{
+		"StartType": "automatic", "DelayedAutoStart": true, "Password": s.Password,
+		"OnFailure": "restart", "OnFailureDelayDuration": "10s", "OnFailureResetPeriod": 3600,
+	}
+}
+
+// VirtualAccount is the account that Windows keeps for a service of this name alone.
+func VirtualAccount(name string) string { return `NT SERVICE\` + name }
+
+func (s Service) install(known bool) (warnings []string, err error) {
+	if s.Account != "" && !strings.ContainsAny(s.Account, `\@`) {
+		return nil, fmt.Errorf(`the account is written DOMAIN\name, .\name for one of this machine, or DOMAIN\name$ for a group managed service account; not %s`, s.Account)
+	}
+	if known {
+		err = s.update()
+	} else {
+		if s.Account == "" {
+			s.Account = VirtualAccount(s.Name())
+		}
+		err = s.manage("install", service.Service.Install)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sid, err := accountSID(s.Account)
+	if err != nil {
+		return []string{fmt.Sprintf("the rights of %s on its folders could not be set: %v", s.Account, err)}, restartRising(s.Name())
+	}
+	if !strings.HasPrefix(strings.ToUpper(s.Account), `NT SERVICE\`) {
+		if err := allowServiceLogon(sid); err != nil {
+			warnings = append(warnings, fmt.Sprintf("the right to log on as a service could not be given to %s (%v): give it in secpol.msc, Local Policies, User Rights Assignment", s.Account, err))
+		}
+	}
+	if err := restartRising(s.Name()); err != nil {
+		warnings = append(warnings, fmt.Sprintf("the pauses before a restart could not be set: %v", err))
+	}
+	for _, f := range s.Reads {
+		warnings = append(warnings, protect(f, sid, readRights)...)
+	}
+	for _, f := range s.Writes {
+		warnings = append(warnings, protect(f, sid, changeRights)...)
+	}
+	return warnings, nil
+}
+
+// update brings a service that Windows knows up to date, and finds out its account.
+func (s *Service) update() (err error) {
+	m, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("%w%s", err, rights(err))
+	}
+	defer func() { err = errors.Join(err, m.Disconnect()) }()
+	w, err := m.OpenService(s.Name())
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	c, err := w.Config()
+	if err != nil {
+		return err
+	}
+	words := []string{syscall.EscapeArg(s.Program)}
+	for _, a := range s.Arguments {
+		words = append(words, syscall.EscapeArg(a))
+	}
+	c.BinaryPathName = strings.Join(words, " ")
+	if s.Account == "" {
+		s.Account = c.ServiceStartName
+	} else {
+		c.ServiceStartName, c.Password = s.Account, s.Password
+	}
+	return w.UpdateConfig(c)
+}
+
+// restartRising lets the manager start a service that ended again, after pauses that grow, also
+// where it ended with an error instead of a crash.
+func restartRising(name string) (err error) {
+	m, err := mgr.Connect()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Disconnect()) }()
+	s, err := m.OpenService(name)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var actions []mgr.RecoveryAction
+	for _, pause := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute} { // the last one repeats
+		actions = append(actions, mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: pause})
+	}
+	const forgiven = 3600 // seconds without a failure after which the first pause comes again
+	return errors.Join(s.SetRecoveryActions(actions, forgiven), s.SetRecoveryActionsOnNonCrashFailures(true))
+}
+
+// Rights on a folder and what is in it, as Windows writes them (access mask strings).
+const (
+	readRights   = "0x1200a9" // read and execute
+	changeRights = "0x1301bf" // and write, create and delete
+)
+
+// protect makes a folder one of the system, of administrators and of this account; nobody else
+// sees what is in it.
+func protect(folder string, sid *windows.SID, rights string) (warnings []string) {
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		err = setAccess(folder, fmt.Sprintf("D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%s;;;%s)", rights, sid))
+	}
+	if err != nil {
+		return []string{fmt.Sprintf("the access list of %s could not be set: %v", folder, err)}
+	}
+	return nil
+}
+
+func setAccess(path, sddl string) error {
+	sd, err := windows.SecurityDescriptorFromString(sddl)
+	if err != nil {
+		return err
+	}
+	dacl, _, err := sd.DACL()
+	if err != nil {
+		return err
+	}
+	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
+		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+}
