@@ -17,6 +17,8 @@ BENCHTIME ?= 1x
 SEED ?= 1
 MONTHS ?= 100
 KILLS ?= 10000
+LATE ?= 60s
+ROWS ?= 1000000
 
 .PHONY: help
 help: ## list the targets
@@ -47,6 +49,14 @@ torture: ## kill the program 10,000 times and compare what became of it (KILLS=1
 .PHONY: months
 months: ## live through new months in virtual time (MONTHS=100)
 	LIMSBRIDGE_MONTHS=$(MONTHS) LIMSBRIDGE_SEED=$$RANDOM go test -count=1 -timeout 0 -run '^TestVirtualMonths$$' ./bridge
+
+.PHONY: late-commits
+late-commits: ## transactions of up to 30 s commit out of order for a minute; none of 50,000 rows may be missed (LATE=60s)
+	LIMSBRIDGE_LATE=$(LATE) go test -count=1 -timeout 0 -v -run '^TestTransactionsCommitOutOfOrder$$' ./lims/limstest/conform
+
+.PHONY: million
+million: ## read a table of a million rows on every database (ROWS=1000000)
+	LIMSBRIDGE_ROWS=$(ROWS) go test -count=1 -timeout 0 -v -run '^TestLargeTable$$' ./lims/limstest/conform
 
 .PHONY: cover
 cover: ## what the tests reach, per function
