@@ -18,6 +18,11 @@ func (src *source) lookBack(c Cursor, back time.Duration) string {
 		return c.lookBackOnTrail(back, src.now())
 	}
 	if r, ok := parseReading(c.Stamp); ok {
+		// A cursor beyond the server's clock is one of a clock that was set back since, or of the second
+		// of two equal hours in autumn: what comes has the stamps of that clock.
+		if now := r.at(src.now(), &src.zone); now.wall.Before(r.wall) {
+			r = now
+		}
 		return r.minus(back, &src.zone).String()
 	}
 	return c.Stamp

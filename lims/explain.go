@@ -71,7 +71,7 @@ func explainTLS(err error) error {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var op *net.OpError
 	const orElse = ", or as a last resort write encrypt: unverified"
 	switch {
 	case errors.As(err, &unknown):
@@ -88,7 +88,7 @@ func explainTLS(err error) error {
 		return misfit("", "the database server's certificate is not the one in lims.certificate: if it was renewed, put the new one there")
 	case strings.Contains(err.Error(), "tls: ") && strings.Contains(err.Error(), "protocol version"): // an alert of the server, or an error without type
 		return misfit("", "the TLS handshake with the database server failed: it has no TLS version that is allowed here: have it updated, or write tls_min: 1.0 for an old one, whose encryption is weak")
-	case errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &record), errors.As(err, &op) && op.Op == "remote error": // the server's alert, of whichever kind
 		return &Unavailable{Reason: "the TLS handshake with the database server failed",
 			Next: "the server may know only old TLS versions (tls_min) or none (encrypt: off)"}
 	case strings.Contains(err.Error(), "x509: negative serial number"): // crypto/x509 has no type for it

@@ -47,6 +47,13 @@ func (r *Reader) source(ctx context.Context, s Source) (*source, error) {
 	return &c, nil
 }
 
+// fresh learns a source anew, for a poll or a sweep: its view may have changed since the last one. Not
+// every database tells: one that is asked for texts shows a decimal that became a float as a text like any other.
+func (r *Reader) fresh(ctx context.Context, s Source) (*source, error) {
+	r.forget(s)
+	return r.source(ctx, s)
+}
+
 // forget has the source learned anew at its next use.
 func (r *Reader) forget(s Source) {
 	r.mu.Lock()

@@ -176,7 +176,7 @@ func (mySQL) explain(s Source, err error) error {
 		return misfit(s, "%s (%s): give each column a name of its own with AS", e.Message, said)
 	case 1792:
 		return misfit(s, "the SELECT tries to write (%s): the bridge reads only", said)
-	case 1040, 1053, 1129, 1130, 1203, 1226, 2006, 2013:
+	case 1040, 1053, 1129, 1130, 1203, 1226, 1927, 2006, 2013, 4031:
 		return &Unavailable{Reason: "the server does not serve now (" + said + ")", Next: "if it lasts, ask the DBA about connection limits and hosts"}
 	}
 	return misfit(s, "%s, whose text may quote data and is not shown: run the SELECT by hand, it may fail on some row", said)

@@ -80,7 +80,7 @@ func (r *Reader) Close() error { return r.ss.close() }
 // and do not move the cursor. A source that went back (see WentBack) is read from its new head
 // less the look-back, and the cursor goes back with it. The rows of a page belong to the caller.
 func (r *Reader) Poll(ctx context.Context, s Source, from Cursor, back time.Duration, page func([]Row, Cursor) error) error {
-	src, err := r.source(ctx, s)
+	src, err := r.fresh(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (r *Reader) reread(ctx context.Context, src *source, from Cursor, start str
 		return err
 	}
 	r.notice(Notice{Kind: WentBack, Source: src.name, Cursor: from.Stamp, Head: head})
-	cursor := Cursor{Stamp: head}
+	cursor := Cursor{Stamp: head, Origin: from.Origin}
 	for _, m := range from.Trail {
 		if m.Stamp == "" || (head != "" && compareStamps(src.changed.kind, m.Stamp, head) <= 0) {
 			cursor.Trail = append(cursor.Trail, m)
@@ -243,7 +243,7 @@ func (r *Reader) Fetch(ctx context.Context, s Source, ids []string) ([]Row, erro
 // Since reads all rows whose change stamp lies at or after the instant, in pages. A source whose
 // change column is no date-time cannot tell, and is read from its beginning.
 func (r *Reader) Since(ctx context.Context, s Source, since time.Time, page func([]Row) error) error {
-	src, err := r.source(ctx, s)
+	src, err := r.fresh(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -260,7 +260,7 @@ func (r *Reader) Since(ctx context.Context, s Source, since time.Time, page func
 // Unstamped reads all rows whose changed_at is NULL, in pages, and up to a page of those whose row_id is
 // NULL, which nothing else shows and whose Problem says so.
 func (r *Reader) Unstamped(ctx context.Context, s Source, page func([]Row) error) error {
-	src, err := r.source(ctx, s)
+	src, err := r.fresh(ctx, s)
 	if err != nil {
 		return err
 	}
