@@ -42,7 +42,7 @@ func TestClockThatIsOff(t *testing.T) {
 					o.Notice = func(n lims.Notice) { notices = append(notices, n) }
 				})
 				now, err := r.Now(t.Context())
-				if d := now.Sub(time.Now()) - off; err != nil || d.Abs() > time.Minute {
+				if d := time.Until(now) - off; err != nil || d.Abs() > time.Minute {
 					t.Fatalf("the server's clock is read as %v (%v), want it %s off", now, err, off)
 				}
 				at := func(id int, ago time.Duration) { d.put(t, id, stampAgo(ago-off)) }

@@ -51,8 +51,7 @@ func TestDrift(t *testing.T) {
 			d.insert(t, "results", []string{"row_id"}, []any{i + 2}) // what comes in the meantime
 			for range 2 {
 				_, _, err := read(t, r, c, lookBack)
-				var wrong *lims.Misfit
-				if !errors.As(err, &wrong) {
+				if _, ok := errors.AsType[*lims.Misfit](err); !ok {
 					t.Fatalf("%s: got %T %v, want a Misfit", step.name, err, err)
 				}
 				for _, w := range step.words {

@@ -115,7 +115,7 @@ func TestServerEndsTheSession(t *testing.T) {
 			ended <- err
 		}()
 		kill := map[string]string{
-			lims.Postgres: "SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()",
+			lims.Postgres: "SELECT pg_terminate_backend(pid)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'",
 			lims.MySQL:    "SELECT id FROM information_schema.processlist WHERE db = '" + d.options().Database + "' AND info LIKE '%SLEEP(120)%' AND id <> CONNECTION_ID()",
 		}[d.kind()]
 		for killed := 0; killed == 0; {

@@ -74,7 +74,7 @@ func (p *proxy) serve() {
 		p.conns = append(p.conns, client, server)
 		p.mu.Unlock()
 		go func() {
-			io.Copy(server, client)
+			_, _ = io.Copy(server, client)
 			server.Close()
 		}()
 		go p.answer(client, server)

@@ -128,12 +128,13 @@ func (e *encrypted) handshake(client net.Conn) (net.Conn, error) {
 	c := e.config.Load()
 	if c == nil {
 		hello := append([]byte{22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1}, make([]byte, 32)...) // RFC 2246, 7.4.1.3: version 1.0, random
-		client.Write(append(hello, 0, 0, 0x2f, 0))                                       // no session, a suite, no compression
-		io.Copy(io.Discard, client)
+		_, _ = client.Write(append(hello, 0, 0, 0x2f, 0))                                // no session, a suite, no compression
+		_, _ = io.Copy(io.Discard, client)
 		return nil, errors.New("the reader hung up")
 	}
 	s := tls.Server(client, c)
-	return s, s.Handshake()
+	err := s.Handshake()
+	return s, err
 }
 
 // postgres: the reader asks for TLS with one message (PostgreSQL manual, 55.7, SSLRequest).
@@ -206,16 +207,16 @@ func packet(c net.Conn) ([]byte, error) {
 	if err == nil && len(body) == 0 {
 		err = io.ErrUnexpectedEOF
 	}
-	return append(head, body...), err
+	return slices.Concat(head, body), err
 }
 
 // relay carries both ways until one side ends.
 func relay(client, server net.Conn) {
 	go func() {
-		io.Copy(server, client)
+		_, _ = io.Copy(server, client)
 		server.Close()
 	}()
-	io.Copy(client, server)
+	_, _ = io.Copy(client, server)
 	client.Close()
 }
 
