@@ -37,6 +37,8 @@ func (r Record) Apply(e Event) Record {
 		r.Holds = slices.DeleteFunc(r.Holds, func(h Hold) bool { return h.Seq == e.Intent })
 	case DecisionEvent:
 		r.decide(e)
+	case ClockEvent:
+		r.setBack(e.At)
 	}
 	return r
 }

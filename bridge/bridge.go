@@ -83,16 +83,11 @@ func (b *Bridge) remember(k Key, s Shown) {
 }
 
 // forget makes looks stale: all of them after a gap in passes (other hands may have been at work
-// meanwhile) or where nobody knows how old they are, otherwise those that are too old. It reports
-// whether the clock was set back since the last pass.
-func (b *Bridge) forget(at time.Time) (back bool) {
+// meanwhile), otherwise those that are too old.
+func (b *Bridge) forget(at time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	back = at.Before(b.lastPass)
-	if back {
-		b.hourly = time.Time{}
-	}
-	if back || !b.lastPass.IsZero() && at.Sub(b.lastPass) > b.settings.Gap {
+	if !b.lastPass.IsZero() && at.Sub(b.lastPass) > b.settings.Gap {
 		clear(b.shown)
 	}
 	b.lastPass = at
@@ -101,7 +96,6 @@ func (b *Bridge) forget(at time.Time) (back bool) {
 			delete(b.shown, k)
 		}
 	}
-	return back
 }
 
 // Act records a person's act. It holds at once, also for a pass that is running; what follows

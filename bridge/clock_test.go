@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,110 @@ import (
 	"limsbridge/whoop"
 	"limsbridge/whoop/sandbox"
 )
+
+// passAt makes a pass at what the clock on the wall shows, whatever the time is.
+func (r *rig) passAt(at time.Time) {
+	r.t.Helper()
+	if _, err := r.bridge.Pass(context.Background(), at); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// A clock that was a month ahead is set right: what the month ahead made rest goes on at once, also
+// where the program was stopped meanwhile.
+func TestClockSetBack(t *testing.T) {
+	const ahead = 30 * 24 * time.Hour
+	for _, restarted := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, sandbox.Options{})
+			settled, ids := r.ordered("LIPID_PANEL")
+			r.order(settled, "LIPID", "A")
+			r.fail(sandbox.SetStatus, sandbox.ErrorAfter) // in doubt, until a look five minutes later
+			r.passAt(time.Now())
+			r.lipids(settled, "5.40") // the settle time begins
+			r.passAt(time.Now())
+			if restarted {
+				r.restart()
+			}
+			// What follows is a month before all that.
+			for at := time.Now().Add(-ahead); at.Before(time.Now().Add(-ahead + time.Hour)); at = at.Add(r.settings.Every) {
+				r.passAt(at)
+			}
+			r.want(1, 3, nil)
+			r.statuses(ids[0], whoop.OrderConfirmed, whoop.AppointmentAttended, whoop.FullResultsReady)
+		})
+	}
+}
+
+// Nothing of a record, and nothing that the bridge counts, lies in the future once the clock was
+// set back; and no time is left out where the record gets a new one.
+func TestSetBackLeavesNoTimeOut(t *testing.T) {
+	now := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	future := now.Add(time.Hour)
+	r := bridge.Record{
+		Key: bridge.Key{Kind: bridge.RequisitionKey, ID: uuid.New()}, Looked: future, Due: future,
+		Requests:  []bridge.Request{{Sent: []bridge.Sent{{At: future}}, Never: []bridge.Sent{{At: future}}}},
+		Rows:      []bridge.RowMark{{Noticed: future}},
+		Attempts:  []bridge.Attempt{{Begun: future, Ended: future, Prints: []bridge.Sent{{}}}},
+		Holds:     []bridge.Hold{{Since: future}},
+		Decisions: []bridge.Decision{{Hold: bridge.Hold{Since: future}}},
+	}
+	set := times(reflect.ValueOf(r))
+	if set[future] == 0 || set[time.Time{}] != 1 { // the At of an attempt's print is zero by its rule
+		t.Fatalf("the record has a time that this test does not set: %v", set)
+	}
+	r = r.Apply(bridge.Event{Kind: bridge.ClockEvent, Key: &r.Key, At: now})
+	if got := times(reflect.ValueOf(r)); got[future] != 0 || got[now] != set[future] {
+		t.Errorf("after the clock was set back: %v", got)
+	}
+
+	var s bridge.State
+	for _, at := range []time.Time{now.Add(-2 * time.Minute), now, future} {
+		s.Apply(bridge.Event{Kind: bridge.IntentEvent, At: at, Action: bridge.SubmitReport, Report: whoop.ReportCorrected})
+	}
+	s.Apply(bridge.Event{Kind: bridge.ActEvent, At: future, Act: bridge.ReleaseAct, Detail: bridge.CorrectionsBrake, Count: 5})
+	s.Apply(bridge.Event{Kind: bridge.ClockEvent, At: now})
+	calls, corrections := 0, 0
+	for _, m := range s.Minutes {
+		calls += m.Calls
+		if m.Start.After(now) {
+			t.Errorf("a minute of the future: %v", m)
+		}
+	}
+	for _, h := range s.Hours {
+		corrections += h.Corrections
+		if h.Start.After(now) {
+			t.Errorf("an hour of the future: %v", h)
+		}
+	}
+	if calls != 3 || corrections != 3 || !s.Latest.Equal(now) || s.Releases[0].Until.After(now.Add(time.Hour)) {
+		t.Errorf("%d calls and %d corrections are counted, latest %v, released until %v", calls, corrections, s.Latest, s.Releases[0].Until)
+	}
+}
+
+// times counts the times in a value, by what they are.
+func times(v reflect.Value) map[time.Time]int {
+	all := map[time.Time]int{}
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		if t, ok := v.Interface().(time.Time); ok {
+			all[t]++
+			return
+		}
+		switch v.Kind() {
+		case reflect.Struct:
+			for i := range v.NumField() {
+				walk(v.Field(i))
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		}
+	}
+	walk(v)
+	return all
+}
 
 // A clock that was a year ahead for a while, and is right again: nothing waits for that year.
 func TestClockThatWasAhead(t *testing.T) {

@@ -24,6 +24,9 @@ const (
 	StopEvent    EventKind = "stop"    // sending stopped by itself (403, foreign writer, brake)
 
 	DecisionEvent EventKind = "decision" // what a person decided of a hold
+	// ClockEvent: the clock was set back, and what was noted with a later time counts as noted now;
+	// of a record, or of the bridge as a whole with the latest time there was as Detail.
+	ClockEvent EventKind = "clock"
 )
 
 // Event is one line of the journal. Which fields are set depends on the kind; none ever holds a

@@ -8,10 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/uuid"
-
 	"limsbridge/bridge"
-	"limsbridge/lims"
 	"limsbridge/whoop"
 	"limsbridge/whoop/sandbox"
 )
@@ -172,6 +169,3 @@ func TestWithdrawnUnderAnotherUnit(t *testing.T) {
 		t.Errorf("0.14 mmol/L in the LIMS leaves as %v", units)
 	}
 }
-
-var _ = uuid.Nil
-var _ = lims.Orders

@@ -58,7 +58,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer tick.Stop()
 	var told time.Time
 	for {
-		now := clock().Round(0) // without the monotonic reading: the clock on the wall counts
+		now := clock().Round(0)                                     // without the monotonic reading: the clock on the wall counts
+		nextSweep = earlier(nextSweep, nights.Next(now.In(l.Zone))) // the clock may have been set back by days
 		night := !now.Before(nextSweep)
 		// A clock that was set back must not put the next pass off. A sweep comes after a pass: what
 		// it then finds, polling should have seen.

@@ -178,8 +178,8 @@ func (b *Bridge) mark(r Record, row lims.Row, at time.Time) (RowMark, bool) {
 		return m, true
 	}
 	m.Released = m.Released || old.Released
-	if old.Version == m.Version && old.Noticed.Before(at) { // not by a clock that was ahead
-		m.Noticed = old.Noticed
+	if old.Version == m.Version {
+		m.Noticed = earlier(old.Noticed, at) // later only where the clock was set back
 	}
 	return m, m.Version != old.Version || m.Stamp != old.Stamp
 }

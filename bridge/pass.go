@@ -31,12 +31,10 @@ func (b *Bridge) Pass(ctx context.Context, at time.Time) (*Summary, error) {
 	sum := &Summary{Began: at}
 	began := time.Now()
 	defer func() { sum.Took = time.Since(began) }()
-	if b.forget(at) {
-		// What was noted by the clock as it was would wait until that clock's time comes.
-		if err := wakeAll(b.ledger, func(r Record) bool { return r.Due.After(at) }, at); err != nil {
-			return sum, err
-		}
+	if err := b.clockSet(ctx, at); err != nil {
+		return sum, err
 	}
+	b.forget(at)
 	if err := b.reconsidered(ctx, at); err != nil {
 		return sum, err
 	}

@@ -29,6 +29,8 @@ type State struct {
 	Releases []Release `json:"releases,omitempty"`
 	// Pauses were asked for by a person.
 	Pauses []Pause `json:"pauses,omitempty"`
+	// Latest is the latest time of an event since the clock was last set back.
+	Latest time.Time `json:"latest,omitzero"`
 }
 
 // MinuteCount is the number of calls in one minute.
@@ -53,6 +55,9 @@ type Pause struct {
 	Since time.Time `json:"since"`
 }
 
+// releaseFor is how long a released brake stays released.
+const releaseFor = time.Hour
+
 // Acts of a person, as ActEvent.Act names them.
 const (
 	PauseAct   = "pause"   // Tests, or everything
@@ -64,7 +69,12 @@ const (
 
 // Apply changes s to how it stands after e: the one place where a journal line changes it.
 func (s *State) Apply(e Event) {
+	s.Latest = later(s.Latest, e.At)
 	switch e.Kind {
+	case ClockEvent:
+		if e.Key == nil {
+			s.setBack(e.At)
+		}
 	case IntentEvent:
 		s.Intents++
 		s.call(e.At)
@@ -172,7 +182,7 @@ func (s *State) act(e Event) {
 	case ReleaseAct:
 		s.Stops = slices.DeleteFunc(s.Stops, func(x Stop) bool { return x.Kind == e.Detail })
 		s.Releases = slices.DeleteFunc(s.Releases, func(r Release) bool { return r.Kind == e.Detail })
-		s.Releases = append(s.Releases, Release{Kind: e.Detail, Left: e.Count, Until: e.At.Add(time.Hour)})
+		s.Releases = append(s.Releases, Release{Kind: e.Detail, Left: e.Count, Until: e.At.Add(releaseFor)})
 	case ConfirmStartAct:
 		if t, err := time.Parse(time.RFC3339Nano, e.Detail); err == nil && !s.Started(t) {
 			s.Starts = append(s.Starts, t.UTC())

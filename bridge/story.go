@@ -57,6 +57,12 @@ func (e Event) Story() string {
 		add("%s %s", e.Act, strings.Join(append(e.Tests, e.Detail), " "))
 	case ConfigEvent:
 		add("configuration %.12s in force", e.Config)
+	case ClockEvent:
+		if e.Key != nil {
+			add("the clock was set back: what was noted with a later time counts as noted now")
+		} else {
+			add("the clock was set back, after it had shown %s", e.Detail)
+		}
 	default:
 		add("%s", e.Kind)
 	}

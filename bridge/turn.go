@@ -44,9 +44,6 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 	}
 	t.marks, t.class = t.present(r), r.Urgency
 	t.shownAt = b.fresh(it.key, at)
-	if err := t.redate(ctx, r); err != nil {
-		return err
-	}
 	var plan Plan
 	for n := 0; ; n++ {
 		if r, _, err = b.ledger.Load(it.key); err != nil {
@@ -82,21 +79,6 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 	b.log.Error("a plan does not come to rest; nothing more is sent for this record", "record", it.key.String())
 	t.wait = waitMistake
 	return t.rest(plan)
-}
-
-// redate begins the wait of a status in doubt anew that ended by a clock which was ahead: until that
-// clock's time comes nothing would go out for the requisition.
-func (t *turn) redate(ctx context.Context, r Record) error {
-	now := time.Now()
-	for _, a := range r.Attempts {
-		if a.Action == SetStatus && a.Ended.After(now.Add(t.settings.DoubtAfter)) {
-			t.pending = append(t.pending, Event{
-				At: now, Kind: OutcomeEvent, Key: &t.key, Intent: a.Seq, Status: a.Status, Outcome: whoop.InDoubt,
-				Text: "still, as of now: the clock was set back",
-			})
-		}
-	}
-	return t.commit(ctx)
 }
 
 // present returns the marks of the rows as they are now. Rows that left their view stay marked

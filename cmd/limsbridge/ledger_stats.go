@@ -69,7 +69,7 @@ func printJournalStats(w io.Writer, j ledger.JournalStats) {
 		fmt.Fprintf(w, "  events 1 to %d are not there: their files may have been archived\n", j.Archived)
 	}
 	kinds := []bridge.EventKind{bridge.IntentEvent, bridge.OutcomeEvent, bridge.LookEvent, bridge.HoldEvent, bridge.UnholdEvent,
-		bridge.DecisionEvent, bridge.ActEvent, bridge.StopEvent, bridge.ConfigEvent}
+		bridge.DecisionEvent, bridge.ActEvent, bridge.StopEvent, bridge.ConfigEvent, bridge.ClockEvent}
 	fmt.Fprintf(w, "  %-8s", "month")
 	for _, k := range kinds {
 		fmt.Fprintf(w, " %9s", k)

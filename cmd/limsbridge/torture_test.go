@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,11 +73,7 @@ func TestTorture(t *testing.T) {
 			t.Logf("again: LIMSBRIDGE_KILLS=%d LIMSBRIDGE_SEED=%d go test -artifacts -timeout 0 -run '^TestTorture$' ./cmd/limsbridge", kills, seed)
 		}
 	})
-	program := filepath.Join(t.TempDir(), "limsbridge")
-	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "torture", "-o", program, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := buildProgram(t, "-tags", "torture")
 	deaths := map[string]int{}
 	began, all := time.Now(), tally{}
 	for left, n := int(kills), uint64(0); left > 0; left, n = left-killsOfOneLab, n+1 {
@@ -102,6 +100,17 @@ func TestTortureWithoutKills(t *testing.T) {
 	}
 }
 
+// buildProgram builds the program as go build does with these flags, and returns its path.
+func buildProgram(t *testing.T, flags ...string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "limsbridge")
+	build := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"build", "-o", program}, flags, []string{"."})...)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
 func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
 	text := os.Getenv(name)
 	if text == "" {
@@ -122,8 +131,11 @@ type episode struct {
 	lab      *limstest.Lab
 	api      *sandbox.Server
 	gate     *gate
+	network  *wire  // between the program and the API
+	database *wire  // between the program and its database, where that is not a file
 	config   string // limsbridge.yaml
 	state    string // the ledger's folder
+	source   string // settings of the database, where it is another one than the lab's own
 	clock    clock  // of the lab
 	stopLab  func() error
 	inFlight int // calls that were in flight at the kills
@@ -141,6 +153,13 @@ func newEpisode(t *testing.T, seed uint64, kills int) *episode {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	return newEpisodeIn(t, dir, seed, kills, limstest.Options{
+		Orders: max(40, ordersPerKill*kills), For: max(time.Second, time.Duration(kills)*dayPerLife),
+	})
+}
+
+// newEpisodeIn makes an episode in a folder, with so many orders in a day that lasts so long.
+func newEpisodeIn(t *testing.T, dir string, seed uint64, kills int, o limstest.Options) *episode {
 	e := &episode{
 		T: t, kills: kills, dice: rand.New(rand.NewPCG(seed, 2)),
 		config: filepath.Join(dir, config.FileName), state: filepath.Join(dir, "state"),
@@ -148,11 +167,9 @@ func newEpisode(t *testing.T, seed uint64, kills int) *episode {
 	}
 	e.clock.begin(kills > 0)
 	var err error
-	e.lab, err = limstest.New(filepath.Join(dir, "lab.db"), limstest.Options{
-		Seed: seed, Orders: max(40, ordersPerKill*kills), Kinds: kinds,
-		Now: e.clock.now, For: max(time.Second, time.Duration(kills)*dayPerLife),
-		CorrectionGap: 500 * time.Millisecond, Arrived: e.arrived, Patience: 2 * time.Second,
-	})
+	o.Seed, o.Kinds, o.Now, o.Arrived = seed, kinds, e.clock.now, e.arrived
+	o.CorrectionGap, o.Patience = 500*time.Millisecond, 2*time.Second
+	e.lab, err = limstest.New(filepath.Join(dir, "lab.db"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,13 +185,13 @@ func newEpisode(t *testing.T, seed uint64, kills int) *episode {
 	e.gate = &gate{api: e.api}
 	server := httptest.NewUnstartedServer(e.gate)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	e.network = newWire(t, server.Listener.Addr().String())
 	server.Start()
 	t.Cleanup(server.Close)
 	if err := ledger.Create(e.state, e.lab.Start().Add(-time.Minute), "torture", "test"); err != nil {
 		t.Fatal(err)
 	}
-	e.configure(e.config, server.URL+sandbox.Prefix, 100*time.Millisecond)
-	e.configure(e.final(), server.URL+sandbox.Prefix, 101*time.Millisecond)
+	e.configured()
 
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -222,13 +239,20 @@ func (c *clock) now() time.Time {
 	return c.at.Add(passed)
 }
 
+// configured writes the configurations of all lives but the last one, and of the last one.
+func (e *episode) configured() {
+	url := "http://" + e.network.address + sandbox.Prefix
+	e.configure(e.config, url, 100*time.Millisecond)
+	e.configure(e.final(), url, 101*time.Millisecond)
+}
+
 // configure writes a configuration in which nothing waits, and nothing is too much.
 func (e *episode) configure(path, url string, every time.Duration) {
 	text := fmt.Sprintf(`mode: send
 start_from: %s
 time_zone: UTC
 settle: 50ms
-lims: {type: sqlite, file: lab.db, orders: whoop_orders, results: whoop_results, pace: 0, every: %s, look_back: 5s, hourly_look_back: 5s}
+lims: {%s, orders: whoop_orders, results: whoop_results, pace: 0, every: %s, look_back: 5s, hourly_look_back: 5s}
 whoop:
   url: %s
   client_id: %s
@@ -236,7 +260,7 @@ whoop:
   parallel: %d
   quota: {per_minute: 0, per_day: 0}
 brake: {first_pass: 0, corrections: 1000000}
-%s`, e.lab.Start().Add(-time.Second).UTC().Format(time.RFC3339), every, url, sandbox.DefaultClientID, sandbox.DefaultClientSecret, parallel, limstest.Mapping().YAML())
+%s`, e.lab.Start().Add(-time.Second).UTC().Format(time.RFC3339), cmp.Or(e.source, "type: sqlite, file: lab.db"), every, url, sandbox.DefaultClientID, sandbox.DefaultClientSecret, parallel, limstest.Mapping().YAML())
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		e.Fatal(err)
 	}
