@@ -231,4 +231,13 @@ func TestCompleteOnFull(t *testing.T) {
 	if code := p.do(id, "report corrected A=2"); code != 201 {
 		t.Error("a completed request takes no correction:", code)
 	}
+	cancelled := p.order("Y")[1]
+	p.do(cancelled, "foreign APPOINTMENT_ATTENDED", "report final A=1")
+	if err := p.api.Revoke(cancelled); err != nil {
+		t.Fatal(err)
+	}
+	p.do(cancelled, "status FULL_RESULTS_READY")
+	if a, _ := p.api.AcceptedFor(cancelled); a.Status != "revoked" {
+		t.Errorf("cancelled, and then: %+v", a)
+	}
 }

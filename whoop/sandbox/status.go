@@ -65,7 +65,7 @@ func (c *call) setStatus(all []*request, success answer) answer {
 		}
 		t.statuses = append(t.statuses, set)
 		t.requisition.updated = c.now
-		if c.o.CompleteOnFull && place(status) == full {
+		if c.o.CompleteOnFull && place(status) == full && t.status != revoked { // what was cancelled stays so
 			t.status = completed
 		}
 		c.counts.Statuses++
