@@ -449,6 +449,8 @@ func TestSQLServerFailuresAreToldAndOver(t *testing.T) {
 		{"the server gone at once", tdstest.Fault{At: tdstest.AtAccept, Do: tdstest.Close}, nil, unavailable, []string{"connection to 127.0.0.1 port", "broke"}},
 		{"an end in the TLS handshake", tdstest.Fault{At: tdstest.AtHandshake, Do: tdstest.Close}, nil, unavailable, []string{"TLS handshake", "SHA-1", "tls_min", "encrypt: off"}},
 		{"the session cannot be set up", tdstest.Fault{At: tdstest.AtStatement, Statement: "SET LOCK_TIMEOUT", Do: tdstest.Close}, nil, unavailable, []string{"connection to 127.0.0.1 port", "broke"}},
+		{"the session is not set up", tdstest.Fault{At: tdstest.AtStatement, Statement: "SET LOCK_TIMEOUT", Do: tdstest.Fail, Error: tdstest.Error{Number: 50000, Class: 16, Message: "no"}}, nil,
+			unavailable, []string{"connection to 127.0.0.1 port", "broke"}},
 		{"a hung query", tdstest.Fault{At: tdstest.AtStatement, Statement: "TOP", Do: tdstest.Hang}, func(_ wire, o *lims.Options) func() { o.QueryTimeout = 300 * time.Millisecond; return nil },
 			busy, []string{"results", "longer than the query time limit"}},
 		{"a query that hangs in mid-row", tdstest.Fault{At: tdstest.AtStatement, Statement: "TOP", Do: tdstest.Hang, Rows: 1}, func(_ wire, o *lims.Options) func() { o.QueryTimeout = 300 * time.Millisecond; return nil },
