@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -645,5 +646,20 @@ func TestSQLServerHangs(t *testing.T) {
 				t.Errorf("afterwards: %s, %v", ids(rows), err)
 			}
 		})
+	}
+}
+
+// A connection whose session cannot be set up is closed, and not left to the garbage collector.
+func TestSQLServerClosesWhatItCannotUse(t *testing.T) {
+	w := newWire(t, tdstest.Options{})
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	w.Inject(tdstest.Fault{At: tdstest.AtStatement, Statement: "SET LOCK_TIMEOUT", Do: tdstest.Fail, Error: tdstest.Error{Number: 50000, Class: 16, Message: "no"}})
+	if _, err := w.reader(t, nil).Now(t.Context()); err == nil || len(w.Logins()) == 0 {
+		t.Errorf("got %v after %d logins", err, len(w.Logins()))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if n := w.AwaitConnections(ctx, w.Reader.User, 0); n != 0 {
+		t.Errorf("%d connections are open", n)
 	}
 }
