@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,4 +149,83 @@ func TestTurn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The calls of one requisition never overlap, also where they are about different tests; those of two
+// requisitions do.
+func TestOneCallAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other := uuid.MustParse("44444444-4444-4444-8444-444444444444")
+		d := &desk{rowsOf(other)}
+		d.rows = append(d.rows, all("180", "50", "100")...)
+		d.rows = append(d.rows, order("CBC", "A"), order("DIFF", "A"), result("WBC", "6.1", "A"), result("NEUT", "54", "A"))
+		api := &crowded{partner: &partner{}, running: map[uuid.UUID]int{}, of: map[uuid.UUID]uuid.UUID{lipid: requisition, cbc: requisition, other: other}}
+		s := settings()
+		s.Settle, s.Parallel = 0, 4
+		b := bridge.New(d, api, testLedger(t), mapping(t), s, slog.New(slog.DiscardHandler))
+		if _, err := b.Pass(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if api.reports != 3 || api.most != 1 {
+			t.Errorf("%d reports, and up to %d calls of one requisition at a time", api.reports, api.most)
+		}
+		if api.all < 2 {
+			t.Error("two requisitions waited for each other")
+		}
+	})
+}
+
+// crowded is a partner that takes a second for each call and counts those that overlap.
+type crowded struct {
+	*partner
+	of      map[uuid.UUID]uuid.UUID // requisition by service request
+	running map[uuid.UUID]int       // by requisition
+	most    int                     // of one requisition
+	all     int
+	reports int
+}
+
+func (c *crowded) call(requisition uuid.UUID) {
+	c.mu.Lock()
+	c.running[requisition]++
+	c.most = max(c.most, c.running[requisition])
+	sum := 0
+	for _, n := range c.running {
+		sum += n
+	}
+	c.all = max(c.all, sum)
+	c.mu.Unlock()
+	<-time.After(time.Second)
+	c.mu.Lock()
+	c.running[requisition]--
+	c.mu.Unlock()
+}
+
+func (c *crowded) Requisition(_ context.Context, _ whoop.Permit, id uuid.UUID) (whoop.LabRequisition, whoop.Answer) {
+	c.call(id)
+	q := whoop.LabRequisition{ID: id}
+	for request, of := range c.of {
+		if code := map[bool]string{true: "CBC", false: "LIPID_PANEL"}[request == cbc]; of == id {
+			q.ServiceRequests = append(q.ServiceRequests, whoop.ServiceRequest{ID: request, Status: whoop.RequestActive, Code: code})
+		}
+	}
+	return q, whoop.Answer{Outcome: whoop.Sent, Code: 200}
+}
+
+func (c *crowded) SetRequisitionStatus(_ context.Context, _ whoop.Permit, id uuid.UUID, _ whoop.StatusUpdate) whoop.Answer {
+	c.call(id)
+	return whoop.Answer{Outcome: whoop.Sent, Code: 204}
+}
+
+func (c *crowded) SetStatus(_ context.Context, _ whoop.Permit, id uuid.UUID, _ whoop.StatusUpdate) whoop.Answer {
+	c.call(c.of[id])
+	return whoop.Answer{Outcome: whoop.Sent, Code: 200}
+}
+
+func (c *crowded) SubmitReport(_ context.Context, _ whoop.Permit, id uuid.UUID, _ whoop.Report) whoop.Answer {
+	c.call(c.of[id])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reports++
+	return whoop.Answer{Outcome: whoop.Sent, Code: 201}
 }
