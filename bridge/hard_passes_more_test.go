@@ -134,7 +134,7 @@ func (quota) Permit(context.Context, whoop.Class) (whoop.Permit, error) {
 	return whoop.Permit{}, &whoop.QuotaError{Until: time.Now().Add(time.Minute)}
 }
 
-// 28: a record with final results waits as one with final results.
+// A record with final results waits as one with final results.
 func TestResultsWaitAsResults(t *testing.T) {
 	l := testLedger(t)
 	s := settings()

@@ -402,7 +402,7 @@ func rowsOf(q uuid.UUID) []lims.Row {
 	return out
 }
 
-// 02: three requisitions that WHOOP cannot show do not keep the whole lab.
+// Three requisitions that WHOOP cannot show do not keep the whole lab.
 func TestBrokenOnesDoNotStarveTheOthers(t *testing.T) {
 	l := testLedger(t)
 	api := &many{partner: &partner{}, broken: map[uuid.UUID]bool{}, ids: map[uuid.UUID]uuid.UUID{}}
@@ -435,7 +435,7 @@ func TestBrokenOnesDoNotStarveTheOthers(t *testing.T) {
 	}
 }
 
-// 06: a look that shows no service request settles nothing.
+// A look that shows no service request settles nothing.
 func TestAbsenceSettlesNoDoubt(t *testing.T) {
 	l := testLedger(t)
 	api := &partner{shows: []whoop.ServiceRequest{{ID: lipid, Status: whoop.RequestActive, Code: "LIPID_PANEL"}}, answers: map[string][]whoop.Answer{
@@ -462,7 +462,7 @@ func TestAbsenceSettlesNoDoubt(t *testing.T) {
 	}
 }
 
-// 06b: released results of a requisition that shows no service request are held.
+// Released results of a requisition that shows no service request are held.
 func TestRequisitionWithoutRequestsIsHeld(t *testing.T) {
 	l := testLedger(t)
 	api := &partner{}
@@ -491,8 +491,6 @@ func TestRequisitionWithoutRequestsIsHeld(t *testing.T) {
 }
 
 func TestHardDecisions(t *testing.T) {
-	done := []step{{rows: all("5.40", "1.2", "3.0"), does: progress}, {after: tenMin, does: finalAll}}
-	_ = done
 	for _, tt := range []struct {
 		name  string
 		setup func(*world)
