@@ -337,6 +337,13 @@ func (sqlServer) explain(s Source, err error) error {
 	case 4060, 4064, 916:
 		return &Unavailable{Reason: "the database cannot be opened by this login (" + said + ")",
 			Next: "check database, and that the login has a user in it; after a restart it may be in recovery"}
+	case 921, 922, 924, 926, 927, 942, 945, 952, 976, 979, 982, 983, 6005, 17142, 17187, 17809, 18401, 18451, 18461:
+		return &Unavailable{Reason: "SQL Server lets nobody in at the moment, or not into this database (" + said + ")",
+			Next: "it may be starting, being restored, full or failing over; if it lasts, ask the DBA what this number says"}
+	case 978:
+		return misfit("", "this copy of the database answers only those who say that they only read (%s): write read_only_intent: true, or name the primary server", said)
+	case 911:
+		return misfit(s, "%s (%s): check the name of the database", e.Message, said)
 	case 208:
 		return misfit(s, "%s (%s): check the name, or create the view", e.Message, said)
 	case 207, 4104, 156, 102, 170:
@@ -351,7 +358,7 @@ func (sqlServer) explain(s Source, err error) error {
 	if e.Class >= 20 {
 		return &Unavailable{Source: s, Reason: said + " ended the connection"}
 	}
-	if e.Class <= 16 {
+	if e.Class <= 16 && s != "" {
 		return misfit(s, "%s, whose text may quote data and is not shown: run the SELECT by hand, it may fail on some row", said)
 	}
 	return &Unavailable{Source: s, Reason: said}

@@ -221,12 +221,21 @@ func TestSQLServerErrors(t *testing.T) {
 		{8155, 16, new(*Misfit), "AS"},
 		{245, 16, new(*Misfit), "not shown"},
 		{8114, 16, new(*Misfit), "not shown"},
+		{911, 16, new(*Misfit), "SENTINEL"}, // names a database
+		{927, 14, new(*Unavailable), "restored"},
+		{976, 14, new(*Unavailable), "failing over"},
+		{18401, 14, new(*Unavailable), "starting"},
+		{978, 14, new(*Misfit), "read_only_intent"},
 		{824, 24, new(*Unavailable), "824"},
 	} {
 		err := ss.explain(t.Context(), Results, fmt.Errorf("driver: %w", mssql.Error{Number: test.number, Class: test.class, Message: words}))
 		if !errors.As(err, test.want) || !contains(err, test.text) || (!slices.Contains([]string{"SENTINEL", "GRANT SELECT", "AS", "login failed"}, test.text) && contains(err, "SENTINEL")) {
 			t.Errorf("%d: got %T %v", test.number, err, err)
 		}
+	}
+	err := ss.explain(t.Context(), "", mssql.Error{Number: 12345, Class: 16, Message: words})
+	if _, ok := errors.AsType[*Unavailable](err); !ok || contains(err, "SELECT") || contains(err, "SENTINEL") {
+		t.Errorf("an error that is about no source: got %T %v", err, err)
 	}
 	if err := ss.explain(t.Context(), Results, errors.New("driver: password=SENTINEL")); contains(err, "SENTINEL") {
 		t.Errorf("an unknown error is shown: %v", err)

@@ -56,6 +56,7 @@ WHERE s.CUSTOMER = 'WHOOP';                          -- CHECK, as above
 GO
 
 [[template "login" .]]
--- Worth having, since LabWare keeps no index on them, but not needed:
---   CREATE INDEX IX_TEST_CHANGED_ON ON dbo.TEST (CHANGED_ON);
---   CREATE INDEX IX_RESULT_CHANGED_ON ON dbo.RESULT (CHANGED_ON);
+-- An index on CHANGED_ON would not help: changed_at is the newest of several stamps, so each reading looks
+-- at all of WHOOP's rows. What keeps it to those in a large database, where it is missing:
+--   CREATE INDEX IX_SAMPLE_CUSTOMER ON dbo.SAMPLE (CUSTOMER);            CHECK: the column of the WHERE
+--   and indexes on dbo.TEST (SAMPLE_NUMBER) and dbo.RESULT (TEST_NUMBER).
