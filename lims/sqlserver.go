@@ -333,7 +333,7 @@ func (sqlServer) explain(s Source, err error) error {
 	case 1205:
 		return &Busy{Source: s, Reason: "this reader was chosen as the victim of a deadlock"}
 	case 18456, 18452, 18470, 18486, 18487, 18488:
-		return misfit("", "login failed for user %q (%s): check login, user, password and that the account is not locked", e18456User(e.Message), said)
+		return misfit("", "login failed%s (%s): check login, user, password and that the account is not locked", forUser(e.Message), said)
 	case 4060, 4064, 916:
 		return &Unavailable{Reason: "the database cannot be opened by this login (" + said + ")",
 			Next: "check database, and that the login has a user in it; after a restart it may be in recovery"}
@@ -391,12 +391,15 @@ func inner(err error) error {
 	return err
 }
 
-// e18456User takes the user out of "Login failed for user 'x'.", which shows what SQL Server
-// believes the account to be (for windows logins that is the question).
-func e18456User(message string) string {
-	_, rest, _ := strings.Cut(message, "'")
-	user, _, _ := strings.Cut(rest, "'")
-	return user
+// forUser takes the user out of "Login failed for user 'x'.", which shows what SQL Server believes the
+// account to be (for windows logins that is the question). In other languages the text names it otherwise.
+func forUser(message string) string {
+	_, rest, _ := strings.Cut(message, " for user '")
+	user, _, ok := strings.Cut(rest, "'")
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(" for user %q", user)
 }
 
 // inList is the condition that expr is one of n ids given as single parameters.

@@ -233,6 +233,16 @@ func TestSQLServerErrors(t *testing.T) {
 			t.Errorf("%d: got %T %v", test.number, err, err)
 		}
 	}
+	for message, want := range map[string]string{
+		"Login failed for user 'LAB\\SRV$'.":                     `login failed for user "LAB\\SRV$" (`,
+		"Login failed for user ''.":                              `login failed for user "" (`,
+		"Login failed. The login is from an untrusted domain":    "login failed (",
+		"Échec de l'ouverture de session de l'utilisateur 'sa'.": "login failed (",
+	} {
+		if err := ss.explain(t.Context(), Results, mssql.Error{Number: 18456, Class: 14, Message: message}); !contains(err, want) {
+			t.Errorf("%s: got %v, want %s", message, err, want)
+		}
+	}
 	err := ss.explain(t.Context(), "", mssql.Error{Number: 12345, Class: 16, Message: words})
 	if _, ok := errors.AsType[*Unavailable](err); !ok || contains(err, "SELECT") || contains(err, "SENTINEL") {
 		t.Errorf("an error that is about no source: got %T %v", err, err)
