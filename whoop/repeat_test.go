@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -175,4 +177,34 @@ func TestSwitchingProtocols(t *testing.T) {
 	if a := client.SubmitReport(context.Background(), permit(t, client), uuid.New(), report); a.Outcome != whoop.InDoubt || a.Code != 101 {
 		t.Errorf("%+v", a)
 	}
+}
+
+// A connection that was idle for long is not used again: who knows what a firewall made of it.
+func TestIdleConnectionsAreLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := sandbox.New(sandbox.Options{})
+		o, stop := link(t, "memory", api)
+		defer stop()
+		dial, dialled := o.DialContext, 0
+		o.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dialled++
+			return dial(ctx, network, addr)
+		}
+		client := newClient(t, o)
+		_, request := order(t, api)
+		for _, x := range []struct {
+			idle time.Duration
+			want int // connections so far
+		}{{0, 1}, {4 * time.Second, 1}, {6 * time.Second, 2}, {time.Second, 2}, {time.Minute, 3}} {
+			<-time.After(x.idle)
+			if _, a := client.ServiceRequest(t.Context(), permit(t, client), request); a.Outcome != whoop.Sent {
+				t.Fatalf("%+v", a)
+			}
+			if dialled != x.want {
+				t.Errorf("after %s idle there were %d connections, want %d", x.idle, dialled, x.want)
+			}
+			synctest.Wait()
+		}
+		client.Close()
+	})
 }
