@@ -2,6 +2,7 @@ package lims
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -78,6 +79,33 @@ func TestLookingBackOverAChangeOfTheClock(t *testing.T) {
 		if got := r.minus(test.back, &zone{loc: loc}).String(); got != test.want {
 			t.Errorf("%s less %s: got %s, want %s", test.stamp, test.back, got, test.want)
 		}
+	}
+}
+
+// A cursor beyond the server's clock (set back since, or the repeated hour of autumn) looks back from that clock.
+func TestLookingBackFollowsTheServersClock(t *testing.T) {
+	loc, err := time.LoadLocation("America/Chicago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ stamp, server, want, why string }{
+		{"2026-07-01 07:00:00", "2026-07-01T12:30:00Z", "2026-07-01 06:50:00", "the clock is ahead of the cursor"},
+		{"2026-07-01 07:00:00.123", "2026-07-01T09:00:00.5Z", "2026-07-01 03:50:00.500", "the clock was set back by three hours"},
+		{"2026-07-01T12:00:00Z", "2026-07-01T09:00:00Z", "2026-07-01T08:50:00Z", "so was that of a column with zone"},
+		{"2026-07-01 12:00:00+02", "2026-07-01T09:00:00Z", "2026-07-01 10:50:00+02", "not as far as it seems: 11:00 +02"},
+		{"2026-11-01 01:59:00", "2026-11-01T07:10:00Z", "2026-11-01 01:00:00", "the second ten past one, in autumn"},
+		{"no date-time", "2026-07-01T12:00:00Z", "no date-time", "it cannot tell"},
+	} {
+		server, err := time.Parse(time.RFC3339, test.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Test(t, func(t *testing.T) { // no time passes
+			src := &source{changed: column{kind: kindClock}, zone: zone{loc: loc}, clock: clock{at: server, read: time.Now()}}
+			if got := src.lookBack(Cursor{Stamp: test.stamp}, 10*time.Minute); got != test.want {
+				t.Errorf("%s with the clock at %s (%s): begins at %s, want %s", test.stamp, test.server, test.why, got, test.want)
+			}
+		})
 	}
 }
 

@@ -12,14 +12,12 @@ import (
 // setClock lets the database's clock be off by d. Only some kinds can do that for one database alone.
 func (d database) setClock(t *testing.T, off time.Duration) {
 	t.Helper()
-	if l, ok := d.lab.(interface {
-		setClock(testing.TB, time.Duration)
-	}); ok {
-		l.setClock(t, off)
-		return
-	}
 	l := d.sql(t)
-	if d.kind() != lims.Postgres {
+	switch {
+	case l.clock != nil:
+		l.clock(off)
+		return
+	case d.kind() != lims.Postgres:
 		t.Skipf("the clock of %s cannot be set for one database alone", d.kind())
 	}
 	l.exec(t, "CREATE SCHEMA IF NOT EXISTS off")

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -84,6 +85,7 @@ type sqlLab struct {
 	o       lims.Options
 	db      *sql.DB
 	columns map[string][]column
+	clock   func(ahead time.Duration) // sets the server's clock; nil: it cannot be set so
 }
 
 func (l *sqlLab) kind() string          { return l.of }

@@ -39,7 +39,7 @@ func TestTransactionsCommitOutOfOrder(t *testing.T) {
 	for _, kind := range []string{lims.Postgres, lims.MySQL} {
 		t.Run(kind, func(t *testing.T) {
 			l := openServer(t, kind).(*sqlLab)
-			d := database{l}
+			d := database{lab: l}
 			d.results(t, "id", "stamp")
 			rnd := seeded(t)
 			w := &writers{l: l, clock: clock[kind], until: time.Now().Add(lasting), longest: lasting / 2}

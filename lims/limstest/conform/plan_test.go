@@ -19,7 +19,7 @@ func TestServersUseTheIndex(t *testing.T) {
 	for kind, text := range fill {
 		t.Run(kind, func(t *testing.T) {
 			l := openServer(t, kind).(*sqlLab)
-			d := database{l}
+			d := database{lab: l}
 			d.results(t, "id", "stamp")
 			if _, err := l.db.Exec(text); err != nil {
 				t.Skipf("this server cannot make 50,000 rows in one statement: %v", err)

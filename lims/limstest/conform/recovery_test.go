@@ -172,7 +172,7 @@ func TestRecovery(t *testing.T) {
 				continue
 			}
 			t.Run(s.name, func(t *testing.T) {
-				d := database{openLab(t, d.kind())}
+				d := database{lab: d.another(t)}
 				d.results(t, "id", "stamp")
 				d.put(t, 1, stampAgo(time.Hour))
 				o := d.options()

@@ -16,5 +16,5 @@ func openScripted(t testing.TB) lab {
 	server.exec(t, "CREATE DATABASE lims")
 	o := lims.Options{Type: lims.SQLServer, Server: s.Host, Port: s.Port, Database: "lims", Encrypt: lims.EncryptVerified, CAFile: s.CAFile,
 		User: s.Reader.User, Password: func() (string, error) { return s.Reader.Password, nil }}
-	return &sqlLab{of: lims.SQLServer, o: o, db: s.Open(t, "lims"), columns: map[string][]column{}}
+	return &sqlLab{of: lims.SQLServer, o: o, db: s.Open(t, "lims"), columns: map[string][]column{}, clock: s.SetClock}
 }

@@ -254,7 +254,7 @@ func TestCertificates(t *testing.T) {
 	}
 	for _, kind := range []string{lims.Postgres, lims.MySQL} {
 		t.Run(kind, func(t *testing.T) {
-			d := database{openServer(t, kind)}
+			d := database{lab: openServer(t, kind)}
 			d.results(t, "id", "stamp")
 			d.put(t, 1, stampAgo(time.Hour))
 			e, o := newEncrypted(t, d)
