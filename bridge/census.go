@@ -55,7 +55,11 @@ func (c *Census) add(r lims.Row) {
 	note := func(kind HoldKind, test, code, word string) {
 		c.unknown[Unknown{Kind: kind, Source: r.Source, Test: test, Code: code, Word: word}]++
 	}
-	if r.Problem != "" {
+	test := c.m.Test(r.OrderCode)
+	if test == nil {
+		note(UnknownOrderCode, "", "", r.OrderCode)
+	}
+	if r.Problem != "" { // what it says besides may not be what the LIMS says
 		note(BadRow, "", "", r.Problem)
 		return
 	}
@@ -64,10 +68,6 @@ func (c *Census) add(r lims.Row) {
 	}
 	if _, err := ParseID(r.ServiceRequest); err != nil && r.ServiceRequest != "" {
 		note(BadID, "", "", "service_request_id")
-	}
-	test := c.m.Test(r.OrderCode)
-	if test == nil {
-		note(UnknownOrderCode, "", "", r.OrderCode)
 	}
 	if r.Source == lims.Orders {
 		if _, known := c.m.orders[r.Status]; !known {

@@ -2,6 +2,8 @@ package bridge_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +48,47 @@ results unknown_unit LIPID/HDL/mmol/L 1`
 	for _, h := range []bridge.HoldKind{bridge.BadID, bridge.UnknownOrderCode, bridge.UnknownStatus, bridge.BadRow, bridge.InvalidValue, bridge.UnknownResultCode, bridge.UnknownUnit} {
 		if !strings.Contains(want, string(h)) {
 			t.Errorf("%s is not counted", h)
+		}
+	}
+}
+
+// What a census counts of a row and what the plan holds of it are the same: a row is sound to both,
+// or to neither, and the plan's reason is among those that were counted.
+func TestCensusAgreesWithThePlan(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	one := func(words ...string) string { return words[rnd.IntN(len(words))] }
+	ofMapping := []bridge.HoldKind{bridge.BadRow, bridge.UnknownOrderCode, bridge.UnknownResultCode, bridge.UnknownStatus, bridge.UnknownUnit, bridge.InvalidValue}
+	seen := map[bridge.HoldKind]int{}
+	for range 500 {
+		row := lims.Row{Source: lims.Results, ID: "r", Requisition: requisition.String(), OrderCode: one("LIPID", "LIPID", "LIPID", "GLU", "HEM_INDEX"), ResultCode: one("CHOL", "HDL", "TRIG", "HEM_INDEX"),
+			Value: one("5.40", "<0.5", "NEG", "QNS", "1,234", "see note", ""), Unit: one("mg/dL", "MG/DL", "", "mmol/L"), Status: one("A", "A", "N", "X", "hide", "Q"), Problem: one("", "", "", "", "", "value is FLOAT")}
+		if rnd.IntN(4) == 0 {
+			row = lims.Row{Source: lims.Orders, ID: "r", Requisition: requisition.String(), OrderCode: one("LIPID", "GLU"), Status: one("A", "U", "Q", "hide")}
+		}
+		w := newWorld(t)
+		w.show(order("LIPID", "A"), row)
+		w.turn()
+		c := w.m.Census()
+		c.Add([]lims.Row{row})
+		var counted, held []bridge.HoldKind
+		for _, u := range c.Unknown(row.Source) {
+			counted = append(counted, u.Kind)
+			seen[u.Kind]++
+		}
+		for _, h := range w.rec.Holds {
+			if h.Row == "r" && slices.Contains(ofMapping, h.Kind) {
+				held = append(held, h.Kind)
+			}
+		}
+		if len(held) > 1 || (len(held) == 0) != (len(counted) == 0) || len(held) == 1 && !slices.Contains(counted, held[0]) {
+			t.Errorf("%+v: counted %v, held %v", row, counted, held)
+		}
+	}
+	for _, k := range ofMapping {
+		if seen[k] == 0 {
+			t.Errorf("no row had %s", k)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type inspector interface {
 	// with the answer, which steps reads. needs is the right that this takes.
 	explained(st statement, changed column) []statement
 	steps(answer) []Step
-	needs() string
+	needs() LeftOut
 	// index is the statement that makes an index on one column.
 	index(table, column string) string
 }
@@ -47,7 +47,10 @@ func untilEverything(names []string) []string {
 
 // LeftOut says that something about the database cannot be told, mostly for want of a right that
 // the bridge does not need. Nothing is wrong.
-type LeftOut struct{ Reason string }
+type LeftOut struct {
+	Reason string
+	Right  string // that would tell it, where a DBA can grant it in the database: GRANT Right TO Account; "" elsewhere
+}
 
 // Error tells why.
 func (e *LeftOut) Error() string { return e.Reason }

@@ -74,8 +74,8 @@ func (d mySQL) steps(a answer) (steps []Step) {
 	return steps
 }
 
-func (mySQL) needs() string {
-	return "EXPLAIN of a view takes rights on the tables beneath it, which the bridge does not need"
+func (mySQL) needs() LeftOut {
+	return LeftOut{Reason: "EXPLAIN of a view takes rights on the tables beneath it, which the bridge does not need"}
 }
 
 func (mySQL) index(table, column string) string {

@@ -32,8 +32,8 @@ func (r *Reader) Plan(ctx context.Context, s Source, since time.Time) ([]Step, e
 	}
 	a, err := r.inspect(ctx, s, i.explained(st, src.changed)...)
 	var left *LeftOut
-	if errors.As(err, &left) && i.needs() != "" {
-		return nil, &LeftOut{Reason: i.needs()}
+	if needs := i.needs(); errors.As(err, &left) && needs.Reason != "" {
+		return nil, &needs
 	}
 	if err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (d postgres) steps(a answer) (steps []Step) {
 	return steps
 }
 
-func (postgres) needs() string { return "" }
+func (postgres) needs() LeftOut { return LeftOut{} }
 
 func (postgres) index(table, column string) string {
 	return "CREATE INDEX CONCURRENTLY ON " + table + " (" + column + ");"

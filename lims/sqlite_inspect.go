@@ -32,6 +32,6 @@ func (sqliteDialect) steps(a answer) (steps []Step) {
 	return steps
 }
 
-func (sqliteDialect) needs() string { return "" }
+func (sqliteDialect) needs() LeftOut { return LeftOut{} }
 
 func (sqliteDialect) index(string, string) string { return "" }

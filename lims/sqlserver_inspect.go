@@ -114,7 +114,9 @@ func (d sqlServer) reached(o *operator) []Step {
 	return o.tables
 }
 
-func (sqlServer) needs() string { return "it takes the right SHOWPLAN, which the bridge does not need" }
+func (sqlServer) needs() LeftOut {
+	return LeftOut{Reason: "it takes a right that the bridge does not need", Right: "SHOWPLAN"}
+}
 
 func (sqlServer) index(table, column string) string {
 	return "CREATE INDEX IX_limsbridge_" + column + " ON " + table + " (" + column + ");"

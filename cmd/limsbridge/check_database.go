@@ -82,6 +82,8 @@ func (d *databaseCheck) unless(what string, err error) bool {
 	switch {
 	case err == nil:
 		return true
+	case errors.As(err, &left) && left.Right != "" && d.account != "":
+		d.leftOut(what, fmt.Sprintf("%s; for one look the DBA runs: GRANT %s TO %s;", left.Reason, left.Right, d.account))
 	case errors.As(err, &left):
 		d.leftOut(what, left.Reason)
 	default:
