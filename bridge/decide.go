@@ -133,7 +133,7 @@ type Held struct {
 	ID      uint64    `json:"id"`
 	Kind    HoldKind  `json:"kind"`
 	Since   time.Time `json:"since"`
-	Key     Key       `json:"record"`
+	Key     Key       `json:"record,omitzero"`
 	Request uuid.UUID `json:"service_request,omitzero"`
 	Test    string    `json:"test,omitempty"` // WHOOP's code of the service request
 	Source  string    `json:"source,omitempty"`

@@ -241,6 +241,7 @@ tests:
 	ok("paused (the ledger; no bridge is running)", "pause", "--by", "A. Lab", "--why", "reagent recall")
 	ok("waiting paused", "once")
 	ok("all sending  limsbridge resume\n", "holds")
+	ok(`"kind":"paused"`, "holds", "--json")
 	if out, status := command(t, "holds", "resolve", "--kind", "paused", "--never-send", "--by", "A. Lab", "--why", "no", "--yes", "--config", path); status != exitFailed || !strings.Contains(out, "end it with `limsbridge resume") {
 		t.Errorf("a decision of a pause: status %d\n%s", status, out)
 	}

@@ -179,6 +179,9 @@ func TestInspectionBesideTheService(t *testing.T) {
 		t.Error(err)
 	}
 	i.tells(string(text), original, corrected, "not compared")
+	i.run(0, "pause", "--by", "A. Lab", "--why", "a test")
+	i.tells(i.run(0, "holds"), "paused all sending limsbridge resume")
+	i.run(0, "resume", "--by", "A. Lab", "--why", "a test")
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
