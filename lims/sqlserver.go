@@ -326,6 +326,9 @@ func (sqlServer) explain(s Source, err error) error {
 	if !errors.As(err, &e) {
 		return explainText(err)
 	}
+	if len(e.All) > 0 { // the first one says why: a database that cannot be opened (4060) is followed by a failed login (18456)
+		e = e.All[0]
+	}
 	said := fmt.Sprintf("SQL Server error %d", e.Number)
 	switch e.Number {
 	case 1222:
@@ -334,7 +337,7 @@ func (sqlServer) explain(s Source, err error) error {
 		return &Busy{Source: s, Reason: "this reader was chosen as the victim of a deadlock"}
 	case 18456, 18452, 18470, 18486, 18487, 18488:
 		return misfit("", "login failed%s (%s): check login, user, password and that the account is not locked", forUser(e.Message), said)
-	case 4060, 4064, 916:
+	case 4060, 4063, 4064, 916:
 		return &Unavailable{Reason: "the database cannot be opened by this login (" + said + ")",
 			Next: "check database, and that the login has a user in it; after a restart it may be in recovery"}
 	case 921, 922, 924, 926, 927, 942, 945, 952, 976, 979, 982, 983, 6005, 17142, 17187, 17809, 18401, 18451, 18461:

@@ -29,6 +29,7 @@ type Fault struct {
 	At        Step
 	Do        Do
 	Error     Error  // of Fail
+	Before    *Error // of Fail: another error, told before that one
 	Statement string // AtStatement: what the statement's text must hold; "" is any
 	Rows      int    // AtStatement: how many rows are sent before, and of the next one a half, where no attention is answered; 0 is nothing at all
 	Times     int    // how often; 0 is until it is removed

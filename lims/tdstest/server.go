@@ -194,18 +194,19 @@ func (s *Server) note(st Statement) {
 	s.record = append(s.record, st)
 }
 
-// login says who logs in, or why not.
-func (s *Server) login(l Login, password string) (writer bool, err error) {
+// login says why a login is refused, if it is: like SQL Server with a second error where the first one says why.
+func (s *Server) login(l Login, password string) (refused []Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.logins = append(s.logins, l)
+	failed := Error{Number: 18456, Class: 14, State: 1, Message: "Login failed for user '" + l.User + "'."}
 	if got := (Account{l.User, password}); got != s.o.Reader && got != s.o.Writer {
-		return false, Error{Number: 18456, Class: 14, State: 1, Message: "Login failed for user '" + l.User + "'."}
+		return []Error{failed}
 	}
 	if _, ok := s.databases[cmp.Or(l.Database, "master")]; !ok {
-		return false, Error{Number: 4060, Class: 11, Message: `Cannot open database "` + l.Database + `" requested by the login. The login failed.`}
+		return []Error{{Number: 4060, Class: 11, Message: `Cannot open database "` + l.Database + `" requested by the login. The login failed.`}, failed}
 	}
-	return l.User == s.o.Writer.User, nil
+	return nil
 }
 
 // Deny takes the right to SELECT from a table or view from the reader; Grant gives it back.

@@ -323,7 +323,7 @@ func TestLogins(t *testing.T) {
 		s.Writer = tdstest.Account{User: test.user, Password: test.password}
 		_, err := s.Open(t, test.database).Conn(t.Context())
 		var e mssql.Error
-		if (err == nil) != (test.number == 0) || test.number != 0 && (!errors.As(err, &e) || e.Number != test.number) {
+		if (err == nil) != (test.number == 0) || test.number != 0 && (!errors.As(err, &e) || e.All[0].Number != test.number) {
 			t.Errorf("%+v: got %v", test, err)
 		}
 		logins := s.Logins()

@@ -67,10 +67,7 @@ func (c *session) proceed(at Step) bool {
 			}
 		}
 	case f.Do == Fail:
-		var r reply
-		r.fail(f.Error)
-		r.done(tokenDone, doneFailed, 0, 0)
-		_ = c.send(r, true)
+		_ = c.interrupt(*f, reply{})
 	}
 	return false
 }
@@ -123,14 +120,13 @@ func (c *session) enter() error {
 		return errEnd
 	}
 	var r reply
-	if c.writer, err = c.server.login(l, password); err != nil {
-		var e Error
-		errors.As(err, &e)
-		r.fail(e)
-		r.done(tokenDone, doneFailed, 0, 0)
-		_ = c.send(r, true)
-		return err
+	if refused := c.server.login(l, password); len(refused) > 0 {
+		for _, e := range refused[:len(refused)-1] {
+			r.fail(e)
+		}
+		return errors.Join(c.fail(refused[len(refused)-1], r), errEnd)
 	}
+	c.writer = l.User == c.server.o.Writer.User
 	name := cmp.Or(l.Database, "master")
 	r.env(envDatabase, name, "master")
 	r.info(5701, "Changed database context to '"+name+"'.")
@@ -258,6 +254,9 @@ func doneMoreIf(more bool) int {
 func (c *session) interrupt(f Fault, r reply) error {
 	switch f.Do {
 	case Fail:
+		if f.Before != nil {
+			r.fail(*f.Before)
+		}
 		return c.fail(f.Error, r)
 	case Close:
 		_ = c.send(r, false)
