@@ -155,6 +155,11 @@ func (l *sqlLab) literal(v any) string {
 
 func (l *sqlLab) insert(t testing.TB, table string, columns []string, rows ...[]any) {
 	t.Helper()
+	tx, err := l.db.BeginTx(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
 	for chunk := range slices.Chunk(rows, 500) {
 		var list []string
 		for _, row := range chunk {
@@ -164,7 +169,13 @@ func (l *sqlLab) insert(t testing.TB, table string, columns []string, rows ...[]
 			}
 			list = append(list, "("+strings.Join(values, ", ")+")")
 		}
-		l.exec(t, "INSERT INTO base_"+table+" ("+strings.Join(columns, ", ")+") VALUES "+strings.Join(list, ", "))
+		text := "INSERT INTO base_" + table + " (" + strings.Join(columns, ", ") + ") VALUES " + strings.Join(list, ", ")
+		if _, err := tx.ExecContext(context.Background(), text); err != nil {
+			t.Fatalf("%.500s: %v", text, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
 	}
 }
 
