@@ -1,6 +1,7 @@
 package lims
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -144,8 +145,9 @@ func watchVerification(c *tls.Config, refused *error) *tls.Config {
 	c = c.Clone()
 	verify := c.VerifyConnection
 	if verify == nil {
-		roots, name := c.RootCAs, c.ServerName // the state's name is empty where the server's is an address
+		roots, named := c.RootCAs, c.ServerName
 		verify = func(s tls.ConnectionState) error {
+			name := cmp.Or(s.ServerName, named) // the first may be another server's, to which this one sent us on; it is empty for an address
 			o := x509.VerifyOptions{Roots: roots, DNSName: name, Intermediates: x509.NewCertPool()}
 			for _, cert := range s.PeerCertificates[1:] {
 				o.Intermediates.AddCert(cert)

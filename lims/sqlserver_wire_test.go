@@ -627,6 +627,40 @@ func TestSQLServerCertificates(t *testing.T) {
 	}
 }
 
+// The listener of an availability group sends readers on to a secondary, which must prove its own name.
+func TestSQLServerRouting(t *testing.T) {
+	authority, err := tdstest.NewAuthority("the lab's own authority")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, authority.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := func(names ...string) *tdstest.Server {
+		t.Helper()
+		c, err := authority.Certificate(time.Now().Add(time.Hour), names...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tdstest.Start(t, tdstest.Options{TLS: &tls.Config{Certificates: []tls.Certificate{c}, MaxVersion: tls.VersionTLS12}})
+	}
+	for name, tells := range map[string]string{"localhost": "", "sql02.lab.example": "another name (sql02.lab.example)"} {
+		listener, secondary := server(), server(name)
+		listener.Route("localhost", secondary.Port)
+		r := wire{Server: listener}.reader(t, func(o *lims.Options) {
+			o.CAFile, o.Database, o.ReadOnlyIntent = ca, "master", true
+		})
+		_, err := r.Now(t.Context())
+		if (err == nil) != (tells == "") || err != nil && !strings.Contains(err.Error(), tells) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err == nil && len(secondary.Statements()) == 0 {
+			t.Errorf("%s: the secondary was not asked", name)
+		}
+	}
+}
+
 // A server that says nothing, at whichever step and however often, neither holds the reader beyond its time nor
 // keeps it from working once it answers again.
 func TestSQLServerHangs(t *testing.T) {

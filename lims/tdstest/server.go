@@ -50,6 +50,8 @@ type Server struct {
 	conns     map[net.Conn]*session
 	sessions  int
 	ahead     time.Duration
+	routeHost string
+	routePort int
 	ended     chan struct{} // closed and made anew when a connection ends
 }
 
@@ -185,6 +187,19 @@ func (s *Server) now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Now().UTC().Add(s.ahead)
+}
+
+// Route has logins that only mean to read sent on to another server, as the listener of an availability group does.
+func (s *Server) Route(host string, port int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.routeHost, s.routePort = host, port
+}
+
+func (s *Server) routed(l Login) (host string, port int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.routeHost, s.routePort, l.ReadOnlyIntent && s.routeHost != ""
 }
 
 // note records a statement.

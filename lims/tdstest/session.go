@@ -134,6 +134,9 @@ func (c *session) enter() error {
 	r.env(envLanguage, "us_english", "")
 	r.info(5703, "Changed language setting to us_english.")
 	r.env(envPacketSize, strconv.Itoa(packetSize), strconv.Itoa(packetSize))
+	if host, port, ok := c.server.routed(l); ok {
+		r.route(host, port)
+	}
 	r.loginAck()
 	r.done(tokenDone, 0, 0, 0)
 	return c.send(r, true)

@@ -39,6 +39,7 @@ const (
 	envCommit     = 9
 	envRollback   = 10
 	envReset      = 18
+	envRouting    = 20
 )
 
 // Column is a column of an answer.
@@ -103,6 +104,18 @@ func (r *reply) envBytes(kind byte, after, before []byte) {
 		r.u8(after...)
 		r.u8(byte(len(before)))
 		r.u8(before...)
+	})
+}
+
+// route sends the client on to another server, [MS-TDS] 2.2.7.9.
+func (r *reply) route(host string, port int) {
+	r.block(tokenEnvChange, func(r *reply) {
+		r.u8(envRouting)
+		r.u16(1 + 2 + 2 + len(utf16le(host)))
+		r.u8(0) // TCP
+		r.u16(port)
+		r.long(host)
+		r.u16(0)
 	})
 }
 
