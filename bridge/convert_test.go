@@ -1,7 +1,10 @@
 package bridge
 
 import (
+	"fmt"
 	"math/big"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"limsbridge/lims"
@@ -78,5 +81,55 @@ func TestConversion(t *testing.T) {
 		if got := c.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// Whatever the number and the factor, what leaves is the one decimal that lies nearest to the exact
+// result, with as many digits as configured; of two, the one further from zero.
+func TestConversionIsExact(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	decimal := func() string {
+		text := fmt.Sprintf("%d.%0*d", rnd.IntN(1000), 1+rnd.IntN(4), rnd.IntN(10))
+		if rnd.IntN(4) == 0 {
+			text = "-" + text
+		}
+		return text
+	}
+	ties := 0
+	for range 5000 {
+		c := &Conversion{Factor: rat(fmt.Sprintf("%d.%03d5", rnd.IntN(50), rnd.IntN(1000))), Decimals: rnd.IntN(5)}
+		if rnd.IntN(2) == 0 {
+			c.Add = rat(decimal())
+		}
+		if rnd.IntN(3) == 0 {
+			c.Factor.Inv(c.Factor)
+		}
+		text := decimal()
+		exact := new(big.Rat).Mul(rat(text), c.Factor)
+		if c.Add != nil {
+			exact.Add(exact, c.Add)
+		}
+		leaves, ok := c.number(text)
+		if !ok || !jsonNumber.MatchString(leaves) {
+			t.Fatalf("%s leaves as %q", text, leaves)
+		}
+		_, digits, _ := strings.Cut(leaves, ".")
+		unit := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(c.Decimals)), nil))
+		off := new(big.Rat).Sub(rat(leaves), exact)
+		half := new(big.Rat).Mul(unit, big.NewRat(1, 2))
+		switch far := new(big.Rat).Abs(off).Cmp(half); {
+		case far > 0, len(digits) != c.Decimals:
+			t.Errorf("%s × %s + %v, %d decimals: %s", text, c.Factor.RatString(), c.Add, c.Decimals, leaves)
+		case far == 0:
+			ties++
+			if off.Sign() != exact.Sign() {
+				t.Errorf("%s lies half way and leaves as %s", exact.RatString(), leaves)
+			}
+		}
+	}
+	if ties == 0 {
+		t.Error("no number lay half way")
 	}
 }

@@ -95,6 +95,24 @@ func TestPlanAndCost(t *testing.T) {
 	})
 }
 
+// How a connection is encrypted is the server's own word, where it offers TLS.
+func TestEncryptionIsTold(t *testing.T) {
+	databases(t, func(t *testing.T, d database) {
+		if d.kind() == lims.SQLServer {
+			t.Skip("its statements are tested beside their code")
+		}
+		r := d.reader(t, func(o *lims.Options) { o.Encrypt = lims.EncryptUnverified })
+		tls, err := r.Encryption(t.Context())
+		var misfit *lims.Misfit
+		if leftOut(err) || errors.As(err, &misfit) && strings.Contains(err.Error(), "offers no TLS") {
+			t.Skip(err)
+		}
+		if err != nil || !strings.HasPrefix(tls, "TLSv1.") {
+			t.Errorf("%q %v", tls, err)
+		}
+	})
+}
+
 // A reader without rights gets the statements that give it exactly those that it needs; what it could write
 // besides is named, and nothing of it is tried.
 func TestRights(t *testing.T) {
