@@ -11,6 +11,11 @@ export CGO_ENABLED ?= 0
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .tools/golangci-lint-$(GOLANGCI_VERSION)
 
+# The packagers that the module proxy has, pinned likewise.
+export NFPM_VERSION := v2.45.2
+export WINRES_VERSION := v0.3.3
+PACKAGERS := .tools/nfpm-$(NFPM_VERSION) .tools/go-winres-$(WINRES_VERSION)
+
 # What .ci/run and `make fuzz` give each fuzz test.
 FUZZTIME ?= 10s
 BENCHTIME ?= 1x
@@ -101,6 +106,41 @@ fuzz: ## every fuzz test for a moment (FUZZTIME=10s)
 .PHONY: bench
 bench: ## the benchmarks (BENCHTIME=1x): calls a second, memory, a pass with nothing new
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...
+
+.PHONY: packages
+packages: $(PACKAGERS) ## .deb, .rpm, .msi and archives into dist (Linux; VERSION=…, OUT=…)
+	installer/build.sh
+
+.PHONY: reproducible
+reproducible: $(PACKAGERS) ## build the commit's packages twice and compare every byte (FRESH=1: compile twice, too)
+	installer/reproducible.sh
+
+.PHONY: sign-test
+sign-test: $(PACKAGERS) ## sign the MSI and its program with a certificate made on the spot
+	installer/windows/sign-test.sh
+
+# An older version of this very program, to be upgraded from.
+.PHONY: install-test
+install-test: $(PACKAGERS) ## the .deb in a clean Debian under systemd: start, kill, reboot, upgrade, purge (Linux, root)
+	ONLY=deb VERSION=0.0.1 OUT=dist/test/old installer/build.sh
+	ONLY=deb OUT=dist/test/new installer/build.sh
+	go build -o dist/test/rehearsal ./installer/rehearsal
+	installer/linux/install-test.sh dist/test/old/*.deb dist/test/new/*.deb dist/test/rehearsal
+
+.PHONY: wine-test
+wine-test: $(PACKAGERS) ## the MSI in Wine: install, serve, stop, upgrade, uninstall (Linux, root, minutes)
+	ONLY=msi TAGS=wine VERSION=0.0.1 OUT=dist/test/wine-old installer/build.sh
+	ONLY=msi TAGS=wine OUT=dist/test/wine-new installer/build.sh
+	go build -o dist/test/rehearsal ./installer/rehearsal
+	installer/windows/wine-test.sh dist/test/wine-old/*.msi dist/test/wine-new/*.msi dist/test/rehearsal
+
+.tools/nfpm-$(NFPM_VERSION):
+	GOBIN=$(CURDIR)/.tools CGO_ENABLED=0 go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv .tools/nfpm $@
+
+.tools/go-winres-$(WINRES_VERSION):
+	GOBIN=$(CURDIR)/.tools CGO_ENABLED=0 go install github.com/tc-hib/go-winres@$(WINRES_VERSION)
+	mv .tools/go-winres $@
 
 .PHONY: tidy
 tidy: ## check that go.mod and go.sum are what the code needs, and unchanged downloads

@@ -4,12 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/kardianos/service"
 	"golang.org/x/sys/windows/svc"
 )
-
-// Managed reports whether the service control manager started this process.
-func Managed() bool { return !service.Interactive() }
 
 // Run runs the service until it ends. The manager is told at once that it is running; only then
 // serve begins, and may take its time. ctx ends when the service is to stop; a parameter change

@@ -43,7 +43,8 @@ func main() {
 
 // execute runs a command line, prints what its error has to say, and returns the exit status.
 func execute(ctx context.Context, c *cobra.Command) int {
-	err := c.ExecuteContext(ctx)
+	ran, err := c.ExecuteContextC(ctx)
+	err = errors.Join(err, handBack(ran))
 	if err == nil {
 		return 0
 	}

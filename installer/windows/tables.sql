@@ -1,0 +1,10 @@
+# What wixl cannot say: one statement a line, for msibuild -q.
+# The old version goes first, within the transaction, so that a failure brings it back.
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('RemoveExistingProducts', '', 1501)
+# An administrator may set these for an installation that runs with more rights than his own.
+UPDATE `Property` SET `Value` = 'ACCOUNT;NEWER;OLDER;START' WHERE `Property` = 'SecureCustomProperties'
+# The program in the machine's PATH.
+CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, `Value` CHAR(255) LOCALIZABLE, `Component_` CHAR(72) NOT NULL PRIMARY KEY `Environment`)
+INSERT INTO `Environment` (`Environment`, `Name`, `Value`, `Component_`) VALUES ('Path', '=-*PATH', '[~];[INSTALLDIR]', 'Program')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('RemoveEnvironmentStrings', '', 3300)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('WriteEnvironmentStrings', '', 5200)

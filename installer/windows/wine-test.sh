@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# Installs the MSI in Wine, as far as Wine carries it: the service through the service control
+# manager, at work, stopped in the middle of a call, upgraded with everything kept, uninstalled. At
+# the end WHOOP's stand-in must have every report, and none of them twice.
+#
+#   wine-test.sh OLD.msi NEW.msi REHEARSAL    (make wine-test builds all three)
+#
+# The program is built with the tag wine, see installer/managed_wine_windows.go. What Wine does not
+# show stands in installer/README.md, for a real Windows. Needs root and Debian's packages: Wine
+# lives in a Debian of its own, kept in ROOTS (about 1.5 GB).
+set -euo pipefail
+old=$(realpath "$1") new=$(realpath "$2") rehearsal=$(realpath "$3")
+[ "$(id -u)" = 0 ] || { echo "wine-test: left out: it needs root"; exit 1; }
+
+roots=${ROOTS:-/var/tmp/limsbridge-roots}
+work=$(mktemp -d /var/tmp/limsbridge-wine.XXXXXX)
+mkdir -p "$roots" "$work/dev" "$work/proc"
+jobs_to_end=()
+cleanup() {
+    local status=$?
+    [ $status = 0 ] || { tail -c 3000 "$work"/*.log 2>/dev/null | tr -d '\000\r' || true; }
+    for job in "${jobs_to_end[@]}"; do kill "$job" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$work"
+    exit $status
+}
+trap cleanup EXIT
+say() { printf '%4d s  %s\n' $SECONDS "$*"; }
+fail() {
+    echo "wine-test: FAILED: $*" >&2
+    exit 1
+}
+until_true() { # until_true WHAT SECONDS COMMAND...
+    local what=$1 end=$((SECONDS + $2))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || fail "$what did not happen"
+        sleep 0.5
+    done
+}
+
+# --- a Debian with Wine ---------------------------------------------------------------------------
+root=$roots/trixie-wine
+if [ ! -e "$root/.complete" ]; then
+    say "a Debian trixie with Wine (once, kept in $roots)"
+    command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends debootstrap debian-archive-keyring; }
+    rm -rf "$root"
+    debootstrap --variant=minbase --include=ca-certificates trixie "$root" http://deb.debian.org/debian >"$work/debootstrap.log" 2>&1
+    DEBIAN_FRONTEND=noninteractive chroot "$root" sh -c 'apt-get update && apt-get install -y --no-install-recommends wine wine64' >"$work/apt.log" 2>&1
+    touch "$root/.complete"
+fi
+
+# Everything of Wine runs in one process namespace, which ends with this test.
+mkdir -p "$root/work"
+cat >"$work/inside" <<'EOF'
+mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/work" && mount -t proc proc "$1/proc"
+exec chroot "$1" env -i PATH=/usr/bin:/bin HOME=/work WINEPREFIX=/work/prefix WINEDEBUG=-all LC_ALL=C.UTF-8 \
+    bash -c 'timeout 300 wine wineboot --init; sleep infinity | wine cmd'
+EOF
+# The last command keeps a user's process alive: without one, Wine ends its services.
+unshare --mount --pid --fork --kill-child bash "$work/inside" "$root" "$work" >"$work/wineboot.log" 2>&1 &
+jobs_to_end+=($!)
+inner() { pgrep -P "${jobs_to_end[0]}" | head -1; }
+wine() { # wine SECONDS COMMAND...
+    local limit=$1
+    shift
+    nsenter -t "$(inner)" --mount --pid --root --wd=/work env -i PATH=/usr/bin:/bin HOME=/work WINEPREFIX=/work/prefix WINEDEBUG=-all LC_ALL=C.UTF-8 \
+        timeout "$limit" wine "$@" 2>/dev/null | tr -d '\r'
+    return "${PIPESTATUS[0]}"
+}
+drive=$work/prefix/drive_c
+until_true "Wine's start" 300 test -e "$drive/windows/system32/msiexec.exe"
+until_true "Wine's service manager" 120 wine 60 sc query
+say "Wine runs: $(wine 60 cmd /c ver | tail -1)"
+
+program='C:\Program Files\limsbridge\limsbridge.exe'
+folder="$drive/ProgramData/limsbridge"
+limsbridge() { wine 90 "$program" "$@"; }
+state() { wine 60 sc query limsbridge | sed -nE 's/.*STATE.* ([A-Z_]+).*/\1/p'; }
+running() { [ "$(state)" = RUNNING ]; }
+brief() { limsbridge status | head -4; }
+ready() { until_true "\"ready\"" 120 bash_ready; }
+bash_ready() { brief | grep -q 'ready, mode send\|^ready'; }
+msi() { # msi LOG ARGUMENTS...
+    local log=$1 status=0
+    shift
+    wine 300 msiexec "$@" /qn /l*v "Z:\\work\\$log.log" || status=$?
+    [ $status = 0 ] || fail "msiexec $*: $status"
+}
+request() { # request METHOD PATH
+    exec 3<>"/dev/tcp/127.0.0.1/$port"
+    printf '%s %s HTTP/1.0\r\nContent-Length: 0\r\n\r\n' "$1" "$2" >&3
+    cat <&3
+    exec 3>&-
+}
+count() { request GET /_sandbox/counts | sed -nE "s/.*\"$1\":([0-9]+).*/\1/p"; }
+nothing_twice() {
+    [ "$(count reports)" = "$1" ] || fail "$(count reports) reports arrived, not $1"
+    [ "$(count duplicates)" = 0 ] && [ "$(count identical_bodies)" = 0 ] || fail "something arrived twice"
+}
+
+# --- installed ------------------------------------------------------------------------------------
+cp "$old" "$work/old.msi"
+cp "$new" "$work/new.msi"
+msi install /i 'Z:\work\old.msi'
+until_true "the start" 60 running
+[ -d "$folder" ] || fail "there is no folder in ProgramData"
+wine 60 reg query 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' /v PATH | grep -q 'limsbridge' || fail "not in the PATH"
+say "installed, started by the service control manager; account: $(wine 60 reg query 'HKLM\System\CurrentControlSet\Services\limsbridge' /v ObjectName | sed -nE 's/.*REG_SZ *//p')"
+say "unconfigured: $(brief | tr -s ' \n' ' ')"
+
+# --- at work, and stopped in the middle of a call --------------------------------------------------
+limsbridge init --lims generic --db sqlite >"$work/init.log"
+mkdir "$drive/lab"
+"$rehearsal" -lab "$drive/lab/lab.db" -known-as 'C:\lab\lab.db' -config "$folder/limsbridge.yaml" -listen 127.0.0.1:0 -requests 12 >"$work/rehearsal.log" 2>&1 &
+jobs_to_end+=($!)
+until_true "the lab" 20 grep -q ^http "$work/rehearsal.log"
+port=$(sed -nE 's/^http.*:([0-9]+)\/.*/\1/p' "$work/rehearsal.log")
+request POST '/_rehearsal/slow?for=4s' >/dev/null
+echo sandbox-secret | limsbridge secret set whoop-client-secret >/dev/null
+! grep -q sandbox-secret "$folder/state/secrets/whoop-client-secret" || fail "the secret is stored in plain text"
+some() { [ "$(count reports)" -ge 2 ]; }
+until_true "the first reports" 120 some
+wine 120 net stop limsbridge >"$work/stop.log" || fail "net stop"
+[ "$(state)" = STOPPED ] || fail "after net stop it is $(state)"
+sent=$(count reports)
+[ "$sent" -lt 12 ] || fail "the stop came too late to mean anything"
+nothing_twice "$sent"
+limsbridge ledger verify >"$work/verify.log" || fail "the ledger"
+limsbridge ledger stats >"$work/stats.log"
+! grep -qi 'in doubt *[1-9]' "$work/stats.log" || fail "a stop left a call in doubt: $(cat "$work/stats.log")"
+say "stopped in the middle of a call: $sent of 12 reports, none in doubt"
+
+request POST '/_rehearsal/slow?for=0s' >/dev/null
+wine 120 net start limsbridge >"$work/start.log" || fail "net start"
+all() { [ "$(count reports)" -ge 12 ]; }
+until_true "the other reports" 120 all
+nothing_twice 12
+say "started: 12 of 12 reports, none twice"
+
+# --- upgraded -------------------------------------------------------------------------------------
+before=$(limsbridge version)
+config=$(sha256sum <"$folder/limsbridge.yaml")
+kept() {
+    [ "$(sha256sum <"$folder/limsbridge.yaml")" = "$config" ] || fail "the configuration changed"
+    [ -e "$folder/state/secrets/whoop-client-secret" ] || fail "the secret is gone"
+}
+msi upgrade /i 'Z:\work\new.msi'
+after=$(limsbridge version)
+[ "$before" != "$after" ] || fail "still $after"
+until_true "the start after the upgrade" 60 running
+ready
+kept
+nothing_twice 12
+installed=$(wine 60 reg query 'HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall' /s | grep -c 'DisplayName.*limsbridge' || true)
+[ "$installed" = 1 ] || fail "$installed versions are installed after the upgrade"
+say "upgraded: $before -> $after"
+status=0
+wine 120 msiexec /i 'Z:\work\old.msi' /qn || status=$?
+[ $status != 0 ] || fail "an older version was installed over a newer one"
+say "an older version is refused ($status)"
+
+# --- uninstalled ----------------------------------------------------------------------------------
+msi uninstall /x 'Z:\work\new.msi'
+[ ! -e "$drive/Program Files/limsbridge/limsbridge.exe" ] || fail "the program is left"
+! wine 60 sc query limsbridge >/dev/null || fail "the service is left"
+! wine 60 reg query 'HKLM\System\CurrentControlSet\Control\Session Manager\Environment' /v PATH | grep -q limsbridge || fail "still in the PATH"
+kept
+say "uninstalled: configuration, ledger and secret stay"
+
+# Installed once more, with another account: the ledger goes on, and an upgrade keeps the account.
+account() { wine 60 reg query 'HKLM\System\CurrentControlSet\Services\limsbridge' /v ObjectName | sed -nE 's/.*REG_SZ *//p'; }
+msi account /i 'Z:\work\old.msi' 'ACCOUNT=NT AUTHORITY\LocalService'
+[ "$(account)" = 'NT AUTHORITY\LocalService' ] || fail "the account is $(account)"
+msi account-kept /i 'Z:\work\new.msi'
+[ "$(account)" = 'NT AUTHORITY\LocalService' ] || fail "after the upgrade the account is $(account)"
+ready
+kept
+nothing_twice 12
+say "installed again, with ACCOUNT and an upgrade that keeps it: $(brief | tr -s ' \n' ' ')"
