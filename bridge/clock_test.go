@@ -101,14 +101,14 @@ func times(v reflect.Value) map[time.Time]int {
 	all := map[time.Time]int{}
 	var walk func(v reflect.Value)
 	walk = func(v reflect.Value) {
-		if t, ok := v.Interface().(time.Time); ok {
+		if t, ok := reflect.TypeAssert[time.Time](v); ok {
 			all[t]++
 			return
 		}
 		switch v.Kind() {
 		case reflect.Struct:
-			for i := range v.NumField() {
-				walk(v.Field(i))
+			for _, f := range v.Fields() {
+				walk(f)
 			}
 		case reflect.Slice:
 			for i := range v.Len() {
