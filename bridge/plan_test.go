@@ -517,4 +517,17 @@ func TestWholeRequisition(t *testing.T) {
 			}
 		})
 	}
+	t.Run("only right after a look: an earlier one does not show that all are active still", func(t *testing.T) {
+		w := newWorld(t)
+		w.ordered = both
+		w.show(order("LIPID", "U"), order("CBC", "U"), order("DIFF", "U"))
+		if does, want := w.turn(), "look, ORDER_CONFIRMED(all)"; does != want {
+			t.Fatalf("does %s, want %s", does, want)
+		}
+		w.shown.Now = false // as the bridge remembers a look
+		w.show(order("LIPID", "C"), order("CBC", "C"), order("DIFF", "C"))
+		if does, want := w.turn(), "APPOINTMENT_ATTENDED, APPOINTMENT_ATTENDED"; does != want {
+			t.Fatalf("does %s, want %s", does, want)
+		}
+	})
 }
