@@ -149,6 +149,46 @@ func TestHangingDriverIsLeftAlone(t *testing.T) {
 	})
 }
 
+// severed is a connection whose statements hang until its socket is taken away.
+type severed struct {
+	scriptedConn
+	gone chan struct{}
+}
+
+func (c severed) sever() { close(c.gone) }
+func (c severed) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	<-c.gone
+	return nil, io.ErrUnexpectedEOF
+}
+
+type severedDialect struct{ scripted }
+
+func (d severedDialect) connect(context.Context, Options, string) (driver.Conn, error) {
+	d.opened.Add(1)
+	return severed{scriptedConn(d), make(chan struct{})}, nil
+}
+
+// A driver that does not return has its socket taken away, so that it does: however often, the next statement is begun.
+func TestHangingDriverLosesItsSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened, closed := new(atomic.Int32), new(atomic.Int32)
+		ss := newSession(Options{QueryTimeout: time.Minute}, severedDialect{scripted{opened: opened, closing: closed}})
+		defer ss.close()
+		for n := range int32(3 * maxHanging) {
+			begin := time.Now()
+			_, err := run(t.Context(), ss, Orders, statement{}, none)
+			var unavailable *Unavailable
+			if !errors.As(err, &unavailable) || time.Since(begin) != time.Minute+grace || opened.Load() != n+1 {
+				t.Fatalf("statement %d after %s, %d connections: %v", n, time.Since(begin), opened.Load(), err)
+			}
+			synctest.Wait()
+			if closed.Load() != n+1 {
+				t.Errorf("%d of %d connections were closed", closed.Load(), n+1)
+			}
+		}
+	})
+}
+
 // The caller's own end is the caller's own error.
 func TestCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -182,31 +182,33 @@ func (r *reply) typeInfo(w wire) {
 	}
 }
 
-// row writes a row: as ROW where no value is NULL, else as NBCROW, which has a bit for each NULL.
+// row writes a row: as ROW, where each NULL is written as its type writes it, or as NBCROW, which has a bit for each
+// NULL, where that is shorter.
 func (r *reply) row(columns []Column, values []any) error {
 	nulls := make([]byte, (len(columns)+7)/8)
-	some := false
-	for i := range columns {
-		if values[i] == nil {
-			nulls[i/8] |= 1 << (i % 8)
-			some = true
-		}
-	}
-	if some {
-		r.u8(tokenRowWithNulls)
-		r.u8(nulls...)
-	} else {
-		r.u8(tokenRow)
-	}
+	var all, some []byte // the values with and without NULLs
+	must := false
 	for i, c := range columns {
-		if values[i] == nil {
-			continue
-		}
-		data, err := c.Type.wire().encode(values[i])
+		w := c.Type.wire()
+		data, err := w.encode(values[i])
 		if err != nil {
 			return fmt.Errorf("column %s: %w", c.Name, err)
 		}
-		r.u8(data...)
+		all = append(all, data...)
+		if values[i] == nil {
+			nulls[i/8] |= 1 << (i % 8)
+			must = must || fixed[w.id] > 0 // whose type has no way to write it
+			continue
+		}
+		some = append(some, data...)
 	}
+	if must || len(nulls)+len(some) < len(all) {
+		r.u8(tokenRowWithNulls)
+		r.u8(nulls...)
+		r.u8(some...)
+		return nil
+	}
+	r.u8(tokenRow)
+	r.u8(all...)
 	return nil
 }
