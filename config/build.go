@@ -10,9 +10,9 @@ import (
 func (c *Config) LIMS() lims.Options {
 	db := c.Database
 	o := lims.Options{
-		Type: db.Type, Server: db.Server, Port: db.Port, Database: db.Database,
+		Type: db.Type, Server: db.Server, Port: db.Port, Database: db.Database, SID: db.SID,
 		Login: db.Login, User: db.User,
-		Encrypt: db.Encrypt, CAFile: db.CAFile, CertFile: db.Certificate, TLSMin: db.TLSMin,
+		Encrypt: db.Encrypt, CAFile: db.CAFile, CertFile: db.Certificate, ServerName: db.ServerName, TLSMin: db.TLSMin,
 		ReadOnlyIntent: db.ReadOnlyIntent,
 		Orders:         lims.Query{View: db.Orders, File: db.OrdersSQL},
 		Results:        lims.Query{View: db.Results, File: db.ResultsSQL},

@@ -59,18 +59,20 @@ type Config struct {
 
 // Database is the section lims:.
 type Database struct {
-	Type     string // sqlserver, postgres, mysql, sqlite
+	Type     string // sqlserver, postgres, mysql, oracle, sqlite
 	Server   string // SQL Server's way: HOST\INSTANCE
 	Host     string
 	Port     int // 0: the type's own
 	File     string
-	Database string
+	Database string // Oracle: the service's name
+	SID      string // Oracle: instead of Database
 
 	Login    string // windows, sql, kerberos, entra
 	User     string
 	Password Secret
 
-	Encrypt     string // verify, trust, off
+	Encrypt     string // auto, verified, unverified, native, off
+	ServerName  string // in the server's certificate; "" is the server's own
 	CAFile      string
 	Certificate string // file of the one server certificate that is accepted
 	TLSMin      string // 1.0, 1.1, 1.2, 1.3; "" is the driver's own

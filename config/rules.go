@@ -127,7 +127,7 @@ const often = 10 * time.Second
 // database checks the section lims:.
 func (d *decoder) database() {
 	db := &d.c.Database
-	d.need("lims.type", "the kind of database is missing", "one of: sqlserver, postgres, mysql, sqlite")
+	d.need("lims.type", "the kind of database is missing", "one of: sqlserver, postgres, mysql, oracle, sqlite")
 	if db.Type == "sqlite" {
 		d.need("lims.file", "the database's file is missing", "write the path of the SQLite file")
 	} else if db.Type != "" {
@@ -135,7 +135,20 @@ func (d *decoder) database() {
 		if !d.has("lims.host") {
 			d.need("lims.server", "the database server is missing", serverExample[db.Type])
 		}
-		d.need("lims.database", "the name of the database is missing", "ask the DBA: it is the LIMS's own database")
+		switch {
+		case db.Type != "oracle":
+			d.need("lims.database", "the name of the database is missing", "ask the DBA: it is the LIMS's own database")
+		case !d.has("lims.sid"):
+			d.need("lims.database", "the name of the database's service is missing", "ask the DBA, or lsnrctl services: it is the LIMS's own service; or write sid")
+		default:
+			d.both("lims.database", "lims.sid", "keep one of the two: the service's name, or the instance's SID")
+		}
+		if v, ok := d.at["lims.sid"]; ok && db.Type != "oracle" {
+			d.add(v, "only Oracle has one", "remove it, and write database")
+		}
+		if v, ok := d.at["lims.encrypt"]; ok && db.Encrypt == "native" && db.Type != "oracle" {
+			d.add(v, "only Oracle knows native", "leave it out (encrypted and verified), or write unverified or off")
+		}
 		d.login()
 	}
 	for _, s := range []string{"orders", "results"} {
@@ -156,7 +169,7 @@ func (d *decoder) database() {
 	if v, ok := d.at["lims.read_only_intent"]; ok && db.ReadOnlyIntent {
 		d.warn(v, "lets a secondary of the availability group answer, which lags behind: what it shows late, leaves late")
 	}
-	if v, ok := d.at["lims.encrypt"]; ok && (db.Encrypt == "off" || db.Encrypt == "unverified") {
+	if v, ok := d.at["lims.encrypt"]; ok && (db.Encrypt == "off" || db.Encrypt == "unverified" || db.Encrypt == "native") {
 		d.warn(v, "is "+db.Encrypt+": whoever is on the network can pretend to be the LIMS")
 	}
 }
@@ -165,6 +178,7 @@ var serverExample = map[string]string{
 	"sqlserver": `write for example 'LIMSSQL01.example.org\LABWARE' (in single quotes), or host and port`,
 	"postgres":  "write for example lims01.example.org",
 	"mysql":     "write for example lims01.example.org",
+	"oracle":    "write for example lims01.example.org, and port where it is not 2484 (TLS) or 1521",
 }
 
 // login checks who logs in.

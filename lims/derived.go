@@ -34,7 +34,7 @@ func wrap(s Source, x syntax, text string, view bool) (from string, warnings []s
 			break
 		}
 	}
-	return derived(strings.TrimSpace(text), view), warnings, nil
+	return x.derived(strings.TrimSpace(text), view), warnings, nil
 }
 
 // viewProblem says why the tokens are no name such as schema.view, or "".
@@ -81,6 +81,8 @@ func selectProblem(x syntax, text string, tokens []token) (string, string) {
 			return "", "holds a ; before its end: write one SELECT only"
 		case t.kind == sign && t.text == "?" && x.placeholder:
 			return "", "holds a ?, which would be a parameter: write the value itself"
+		case t.kind == sign && t.text == ":" && x.binds && i+1 < len(tokens) && tokens[i+1].at == t.at+1 && tokens[i+1].kind != sign:
+			return "", "holds :" + tokens[i+1].text + ", which would be a parameter: write the value itself"
 		case t.kind != word || t.depth > 0:
 		case t.text == "INTO":
 			return "", "holds INTO, which writes: leave it out"

@@ -66,6 +66,8 @@ func newDialect(typ string) dialect {
 		return postgres{}
 	case MySQL:
 		return mySQL{}
+	case Oracle:
+		return oracle{}
 	}
 	return sqliteDialect{}
 }

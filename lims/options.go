@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ const (
 	SQLServer = "sqlserver" // Microsoft SQL Server 2012 and later
 	Postgres  = "postgres"  // PostgreSQL 12 and later
 	MySQL     = "mysql"     // MySQL 8 and MariaDB 10.5, and later
+	Oracle    = "oracle"    // Oracle Database 12.1 and later
 	SQLite    = "sqlite"    // SQLite 3, a file
 )
 
@@ -32,6 +34,7 @@ const (
 	EncryptDefault    = ""           // verified, except on loopback, where it is off
 	EncryptVerified   = "verified"   // encrypted, and the server's certificate must prove its name
 	EncryptUnverified = "unverified" // encrypted, any certificate: safe from listeners, not from impostors
+	EncryptNative     = "native"     // Oracle only: its own encryption without certificates, with the same limit
 	EncryptOff        = "off"        // plain, but for SQL Server's login packet
 )
 
@@ -54,17 +57,18 @@ type Query struct {
 
 // Options are everything that Open needs. The zero value of a field is its default where one is named.
 type Options struct {
-	Type     string // SQLServer, Postgres, MySQL or SQLite
+	Type     string // SQLServer, Postgres, MySQL, Oracle or SQLite
 	Server   string // host, host:port or (SQL Server) host\INSTANCE; "" is 127.0.0.1; unused for SQLite
 	Port     int    // 0: the database's usual one, or for a named instance what SQL Server's browser says
-	Database string // name of the database; for SQLite the path of its file
+	Database string // name of the database; for Oracle of the service, for SQLite the path of its file
+	SID      string // Oracle only, instead of Database: the instance's SID
 	Login    string // LoginSQL (default) or LoginWindows
 	User     string
 	// Password is asked for at each connection, so that a changed password needs no restart. Its
 	// error is shown as it is. nil: no password.
 	Password func() (string, error)
 
-	Encrypt    string // EncryptDefault, EncryptVerified, EncryptUnverified or EncryptOff
+	Encrypt    string // EncryptDefault, EncryptVerified, EncryptUnverified, EncryptNative or EncryptOff
 	CAFile     string // PEM file of certificate authorities trusted besides the system's
 	CertFile   string // PEM file with the one server certificate that is accepted ("pinned"), whatever its name and issuer
 	ServerName string // the name expected in the server's certificate; "" is the host of Server
@@ -145,17 +149,26 @@ func (o Options) withDefaults() (Options, error) {
 		bad("lock timeout, query time limit, page size, pace and float digits cannot be negative")
 	}
 	switch o.Type {
-	case SQLServer, Postgres, MySQL, SQLite:
+	case SQLServer, Postgres, MySQL, Oracle, SQLite:
 	case "":
-		bad("type is missing: write one of sqlserver, postgres, mysql, sqlite")
+		bad("type is missing: write one of sqlserver, postgres, mysql, oracle, sqlite")
 	default:
-		bad("type %q is not known: write one of sqlserver, postgres, mysql, sqlite", o.Type)
+		bad("type %q is not known: write one of sqlserver, postgres, mysql, oracle, sqlite", o.Type)
 	}
-	if o.Database == "" {
+	switch {
+	case o.Type == Oracle:
+		wrong = append(wrong, o.checkService()...)
+	case o.SID != "":
+		bad("sid is for oracle only: write database")
+	case o.Database == "":
 		bad("database is missing: write its name, or for sqlite the path of its file")
 	}
 	switch o.Encrypt {
 	case EncryptDefault, EncryptVerified, EncryptUnverified, EncryptOff:
+	case EncryptNative:
+		if o.Type != Oracle {
+			bad("encrypt: native is for oracle only: leave it out (verified), or write unverified or off")
+		}
 	default:
 		bad("encrypt %q is not known: leave it out (verified), or write unverified or off", o.Encrypt)
 	}
@@ -173,6 +186,23 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Server = cmp.Or(o.Server, "127.0.0.1")
 	return o, nil
+}
+
+// serviceName is what Oracle's services and SIDs are named; anything else could change the rest of
+// what the listener is told.
+var serviceName = regexp.MustCompile(`^[\pL\pN_.$#-]+$`)
+
+// checkService returns what is wrong with how an Oracle database is named.
+func (o Options) checkService() (wrong []string) {
+	switch {
+	case o.Database == "" && o.SID == "":
+		wrong = append(wrong, "database is missing: write the service name, or sid")
+	case o.Database != "" && o.SID != "":
+		wrong = append(wrong, "database and sid exclude each other: keep one")
+	case !serviceName.MatchString(o.Database + o.SID):
+		wrong = append(wrong, fmt.Sprintf("%q is no name of a service or SID: write it as lsnrctl services shows it, without host and port", o.Database+o.SID))
+	}
+	return wrong
 }
 
 // checkServer returns what is wrong with the settings of a database that is reached over the network.

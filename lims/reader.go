@@ -441,13 +441,17 @@ func (r *Reader) assumed(s Source) *source {
 	var found []columnType
 	for c := range roles {
 		if k := contract[c]; k.of == "" || k.of == s {
-			found = append(found, columnType{name: k.name, typ: map[role]string{changedAt: "DATETIME"}[c]})
+			name := k.name
+			if r.o.Type == Oracle { // which stores in capitals what is written without quotation marks
+				name = strings.ToUpper(name)
+			}
+			found = append(found, columnType{name: name, typ: map[role]string{changedAt: "DATETIME"}[c]})
 		}
 	}
 	columns, _, _ := describe(s, r.d, found, 0)
 	for i := range columns {
 		columns[i].kind = map[role]kind{changedAt: kindClock}[columns[i].role]
-		if columns[i].role == changedAt && r.o.Type == Postgres {
+		if columns[i].role == changedAt && (r.o.Type == Postgres || r.o.Type == Oracle) {
 			columns[i].typ = "TIMESTAMP"
 		}
 	}

@@ -24,11 +24,15 @@ type source struct {
 const alias = "lb"
 
 // derived wraps the user's SELECT. The newline ends a comment on its last line.
-func derived(text string, view bool) string {
+func (x syntax) derived(text string, view bool) string {
 	if view {
 		text = "SELECT * FROM " + text
 	}
-	return "(\n" + text + "\n) AS " + alias
+	as := " AS "
+	if x.bareAlias {
+		as = " "
+	}
+	return "(\n" + text + "\n)" + as + alias
 }
 
 // learning is the statement that tells a derived table's columns; it returns no row.

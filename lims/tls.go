@@ -14,9 +14,9 @@ import (
 // errPinned says that the server showed another certificate than Options.CertFile.
 var errPinned = errors.New("not the pinned certificate")
 
-// tlsConfig returns how connections are encrypted, nil for not at all.
+// tlsConfig returns how connections are encrypted with TLS, nil for not at all.
 func (o Options) tlsConfig() (*tls.Config, error) {
-	if o.encryption() == EncryptOff {
+	if e := o.encryption(); e == EncryptOff || e == EncryptNative {
 		return nil, nil
 	}
 	c := &tls.Config{ServerName: cmp.Or(o.ServerName, o.host())}

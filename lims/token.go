@@ -8,16 +8,19 @@ import (
 
 // syntax is how a database's SQL differs from others' in what surrounds words.
 type syntax struct {
-	quotes          string // quotation marks of identifiers (or strings) besides '
-	brackets        bool   // [name]
-	backticks       bool   // `name`
-	backslashes     bool   // escape within strings
-	dollarQuotes    bool   // $tag$text$tag$
-	hashComments    bool   // # to the line's end
-	nestedComments  bool   // /* /* */ */
-	versionComments bool   // /*! is code
-	placeholder     bool   // ? is a parameter
-	named           bool   // each column of a derived table must have a name
+	quotes            string // quotation marks of identifiers (or strings) besides '
+	brackets          bool   // [name]
+	backticks         bool   // `name`
+	backslashes       bool   // escape within strings
+	dollarQuotes      bool   // $tag$text$tag$
+	alternativeQuotes bool   // q'[text]'
+	hashComments      bool   // # to the line's end
+	nestedComments    bool   // /* /* */ */
+	versionComments   bool   // /*! is code
+	placeholder       bool   // ? is a parameter
+	binds             bool   // :name is a parameter
+	bareAlias         bool   // a derived table's name stands without AS
+	named             bool   // each column of a derived table must have a name
 }
 
 // token is a word, a quoted name, a literal or a sign of a SELECT.
@@ -80,6 +83,14 @@ func (x syntax) tokens(text string) (out []token, problem string) {
 			}
 			t.kind = quoted
 			t.name = strings.ReplaceAll(rest[1:n-1], string(end)+string(end), string(end))
+		case x.alternativeQuotes && alternativeQuote(rest) > 0:
+			open := alternativeQuote(rest)
+			end := strings.Index(rest[open:], closing(rest[open-1])+"'")
+			if end < 0 {
+				return nil, "a string " + rest[:open] + " is not ended"
+			}
+			n = open + end + 2
+			t.kind = literally
 		case c == '$' && x.dollarQuotes && dollarTag(rest) != "":
 			tag := dollarTag(rest)
 			end := strings.Index(rest[len(tag):], tag)
@@ -167,6 +178,26 @@ func quotedLength(text string, end byte, backslashes bool) int {
 // backslashes escape.
 func escapes(text string, i int) bool {
 	return i > 0 && text[i-1]|0x20 == 'e' && (i == 1 || wordRune(text[i-2:], false) == 0)
+}
+
+// alternativeQuote returns the length of q'[ or nq'[ at the beginning of text, with any mark for [, or 0.
+func alternativeQuote(text string) int {
+	n := 0
+	if text[0]|0x20 == 'n' {
+		n = 1
+	}
+	if len(text) > n+2 && text[n]|0x20 == 'q' && text[n+1] == '\'' {
+		return n + 3
+	}
+	return 0
+}
+
+// closing returns the mark that ends a string which this one began.
+func closing(open byte) string {
+	if i := strings.IndexByte("[{(<", open); i >= 0 {
+		return "]})>"[i : i+1]
+	}
+	return string(open)
 }
 
 // dollarTag returns $tag$ at the beginning of text, or "".

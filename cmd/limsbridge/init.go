@@ -65,7 +65,7 @@ never overwritten; a ledger that exists is kept.`,
 		},
 	}
 	c.Flags().StringVar(&choice.LIMS, "lims", "", "which LIMS: "+strings.Join(recipes.LIMS(), ", "))
-	c.Flags().StringVar(&choice.DB, "db", "", "its database, where there is a choice: sqlserver, postgres, mysql, sqlite")
+	c.Flags().StringVar(&choice.DB, "db", "", "its database, where there is a choice: sqlserver, postgres, mysql, oracle, sqlite")
 	c.Flags().StringVar(&dir, "dir", "", "the folder (default: where the configuration is looked for)")
 	return c
 }

@@ -25,7 +25,7 @@ var files embed.FS
 // Choice is what init is asked for.
 type Choice struct {
 	LIMS string // openelis, labware, labvantage, generic
-	DB   string // sqlserver, postgres, mysql, sqlite; "" where the LIMS leaves no choice
+	DB   string // sqlserver, postgres, mysql, oracle, sqlite; "" where the LIMS leaves no choice
 }
 
 // databases lists what each LIMS runs on, as far as there is a recipe.
@@ -33,7 +33,7 @@ var databases = map[string][]string{
 	"openelis":   {"postgres"},
 	"labware":    {"sqlserver"},
 	"labvantage": {"sqlserver"},
-	"generic":    {"sqlserver", "postgres", "mysql", "sqlite"},
+	"generic":    {"sqlserver", "postgres", "mysql", "oracle", "sqlite"},
 }
 
 // LIMS lists the systems that there are recipes for.
@@ -65,8 +65,6 @@ func Render(c Choice) (yaml, sql []byte, err error) {
 		c.DB = dbs[0]
 	case c.DB == "":
 		return nil, nil, fmt.Errorf("which database? write --db %s", strings.Join(dbs, ", --db "))
-	case c.DB == "oracle":
-		return nil, nil, fmt.Errorf("oracle is not read by this version; known for %s: %s", c.LIMS, strings.Join(dbs, ", "))
 	case !slices.Contains(dbs, c.DB):
 		return nil, nil, fmt.Errorf("there is no recipe for %s on %q; known is %s (--lims generic fits every other)", c.LIMS, c.DB, strings.Join(dbs, ", "))
 	}
