@@ -11,7 +11,7 @@ func (c *Config) LIMS() lims.Options {
 	db := c.Database
 	o := lims.Options{
 		Type: db.Type, Server: db.Server, Port: db.Port, Database: db.Database, SID: db.SID,
-		Login: db.Login, User: db.User,
+		Login: db.Login, User: db.User, Keytab: db.Keytab, Krb5Conf: db.Krb5Conf, SPN: db.SPN, ClientCert: db.ClientCert,
 		Encrypt: db.Encrypt, CAFile: db.CAFile, CertFile: db.Certificate, ServerName: db.ServerName, TLSMin: db.TLSMin,
 		ReadOnlyIntent: db.ReadOnlyIntent,
 		Orders:         lims.Query{View: db.Orders, File: db.OrdersSQL},

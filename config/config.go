@@ -67,9 +67,13 @@ type Database struct {
 	Database string // Oracle: the service's name
 	SID      string // Oracle: instead of Database
 
-	Login    string // windows, sql, kerberos, entra
-	User     string
-	Password Secret
+	Login      string // windows, sql, kerberos, entra
+	User       string // kerberos: the principal; entra: the application's id, with its tenant
+	Password   Secret // entra: the application's secret
+	Keytab     string // kerberos: file of the account's keys
+	Krb5Conf   string // kerberos: "" is the machine's own
+	SPN        string // windows, kerberos: SQL Server's name in the directory, where it is not the usual one
+	ClientCert string // entra: file of the application's certificate with its key
 
 	Encrypt     string // auto, verified, unverified, native, off
 	ServerName  string // in the server's certificate; "" is the server's own

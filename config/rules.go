@@ -181,35 +181,47 @@ var serverExample = map[string]string{
 	"oracle":    "write for example lims01.example.org, and port where it is not 2484 (TLS) or 1521",
 }
 
+// loginSettings are the settings of the section that belong to some logins only.
+var loginSettings = []struct{ name, logins string }{
+	{"user", "sql, kerberos, entra"}, {"password", "sql, entra"}, {"keytab", "kerberos"}, {"krb5_conf", "kerberos"},
+	{"spn", "windows, kerberos"}, {"client_certificate", "entra"},
+}
+
 // login checks who logs in.
 func (d *decoder) login() {
 	db := &d.c.Database
-	if v, ok := d.at["lims.login"]; ok && (db.Login == "kerberos" || db.Login == "entra") {
-		d.add(v, shown(db.Login)+" is not in this version", "write windows (the service's own account) or sql (user and password)")
-		return
-	}
-	if db.Login == "windows" && db.Type != "sqlserver" {
-		d.add(d.at["lims.login"], "only SQL Server knows this login", "write sql, with user and password")
-		return
-	}
 	if d.bad["lims.login"] {
 		return
 	}
-	if db.Login == "windows" {
-		for _, s := range []string{"lims.user", "lims.password"} {
-			if d.has(s) {
-				d.add(d.at[s], "is not used with login: windows", "remove it, or write login: sql")
-			}
-		}
-		return
-	}
 	if db.Login == "" && db.Type == "sqlserver" {
-		d.need("lims.login", "how to log in is missing", "write windows (the service's own account) or sql (user and password)")
+		d.need("lims.login", "how to log in is missing", "write windows (the service's own account), sql (user and password), kerberos (a keytab) or entra")
 		return
 	}
-	db.Login = "sql"
-	d.need("lims.user", "the user is missing", "write limsbridge_ro, as create-views.sql makes it")
-	d.need("lims.password", "the password is missing", "write secret:lims-password, and type: limsbridge secret set lims-password")
+	if db.Login == "" {
+		db.Login = "sql"
+	}
+	if db.Login != "sql" && db.Type != "sqlserver" {
+		d.add(d.at["lims.login"], "only SQL Server knows this login", "write sql, with user and password")
+		return
+	}
+	for _, s := range loginSettings {
+		if path := "lims." + s.name; d.has(path) && !slices.Contains(strings.Split(s.logins, ", "), db.Login) {
+			d.add(d.at[path], "is not used with login: "+db.Login, "remove it; it belongs to login: "+s.logins)
+		}
+	}
+	const typeIt = "write secret:lims-password, and type: limsbridge secret set lims-password"
+	switch db.Login {
+	case "sql":
+		d.need("lims.user", "the user is missing", "write limsbridge_ro, as create-views.sql makes it")
+		d.need("lims.password", "the password is missing", typeIt)
+	case "kerberos":
+		d.need("lims.user", "the account's name in the directory is missing", "write for example limsbridge@EXAMPLE.ORG, in the capitals that klist -k shows")
+		d.need("lims.keytab", "the file with the account's keys is missing", "write its name, for example limsbridge.keytab (made with ktpass or ktutil)")
+	case "entra": // without both the machine's managed identity logs in
+		if d.has("lims.password") || d.has("lims.client_certificate") {
+			d.need("lims.user", "the application's id is missing", "write it with its tenant: APPLICATION-ID@TENANT-ID")
+		}
+	}
 }
 
 // ignored checks that nothing is both mapped and ignored.

@@ -98,7 +98,7 @@ func TestSQLServerExplained(t *testing.T) {
 	} {
 		changed := column{role: changedAt, name: "changed_at", typ: typ}
 		changed.kind, _ = sqlServer{}.kind(columnType{name: "changed_at", typ: typ, length: 8})
-		src := &source{d: sqlServer{}, from: derived("whoop.orders", true), changed: changed, id: column{role: rowID, name: "row_id", typ: "INT", kind: kindInteger}, columns: []column{changed}}
+		src := &source{d: sqlServer{}, from: syntax{}.derived("whoop.orders", true), changed: changed, id: column{role: rowID, name: "row_id", typ: "INT", kind: kindInteger}, columns: []column{changed}}
 		st, err := src.stampedPage(sample(changed), nil, 10)
 		if err != nil {
 			t.Fatal(err)

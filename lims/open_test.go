@@ -88,7 +88,7 @@ func TestOpenTellsAllProblems(t *testing.T) {
 		{"no such file", func(o *lims.Options) { o.Orders = lims.Query{File: file + "x"} }, []string{"orders: ", "cannot be opened"}},
 		{"instance elsewhere", func(o *lims.Options) { o.Type, o.Server = lims.MySQL, `db\X` }, []string{"INSTANCE"}},
 		{"port", func(o *lims.Options) { o.Server = "db:lims" }, []string{"port"}},
-		{"login", func(o *lims.Options) { o.Login = "kerberos" }, []string{"kerberos", "windows or sql"}},
+		{"login", func(o *lims.Options) { o.Login = "ntlm" }, []string{`"ntlm"`, "windows, sql, kerberos or entra"}},
 		{"authorities", func(o *lims.Options) { o.CAFile = file }, []string{"ca_file", "PEM"}},
 		{"pinned", func(o *lims.Options) { o.CertFile = file + "x" }, []string{"certificate", "cannot be read"}},
 		{"TLS version", func(o *lims.Options) { o.TLSMin = "2" }, []string{"tls_min"}},

@@ -25,8 +25,10 @@ const (
 
 // The logins (Options.Login).
 const (
-	LoginSQL     = "sql"     // user and password known to the database; the default
-	LoginWindows = "windows" // SQL Server only: the account that this process runs as
+	LoginSQL      = "sql"      // user and password known to the database; the default
+	LoginWindows  = "windows"  // SQL Server, on Windows: the account that this process runs as
+	LoginKerberos = "kerberos" // SQL Server: an account of the directory, by its keytab
+	LoginEntra    = "entra"    // SQL Server: Microsoft Entra ID, an application or a managed identity
 )
 
 // The settings of Options.Encrypt.
@@ -62,11 +64,17 @@ type Options struct {
 	Port     int    // 0: the database's usual one, or for a named instance what SQL Server's browser says
 	Database string // name of the database; for Oracle of the service, for SQLite the path of its file
 	SID      string // Oracle only, instead of Database: the instance's SID
-	Login    string // LoginSQL (default) or LoginWindows
-	User     string
+	Login    string // LoginSQL (default), LoginWindows, LoginKerberos or LoginEntra
+	User     string // for LoginKerberos the principal (NAME@REALM), for LoginEntra the application (ID@TENANT) or, for a managed identity, its id or ""
 	// Password is asked for at each connection, so that a changed password needs no restart. Its
-	// error is shown as it is. nil: no password.
+	// error is shown as it is. nil: no password. For LoginEntra it is the application's secret, or what
+	// protects ClientCert; without both, the machine's managed identity logs in.
 	Password func() (string, error)
+
+	Keytab     string // LoginKerberos: the file with the account's keys
+	Krb5Conf   string // LoginKerberos: Kerberos's configuration; "" is /etc/krb5.conf
+	SPN        string // LoginWindows and LoginKerberos: the server's name in the directory; "" is MSSQLSvc/HOST:PORT-OR-INSTANCE
+	ClientCert string // LoginEntra: the application's certificate with its key, PEM or PKCS#12
 
 	Encrypt    string // EncryptDefault, EncryptVerified, EncryptUnverified, EncryptNative or EncryptOff
 	CAFile     string // PEM file of certificate authorities trusted besides the system's
@@ -211,9 +219,15 @@ func (o Options) checkServer() (wrong []string) {
 	case o.Login == LoginWindows && o.Type != SQLServer:
 		wrong = append(wrong, "login: windows works with sqlserver only: write login: sql with user and password")
 	case o.Login == LoginWindows && runtime.GOOS != "windows":
-		wrong = append(wrong, "login: windows works only where the bridge runs on Windows: write login: sql with user and password")
+		wrong = append(wrong, "login: windows works only where the bridge runs on Windows: write login: kerberos with user and keytab, or login: sql with user and password")
+	case (o.Login == LoginKerberos || o.Login == LoginEntra) && o.Type != SQLServer:
+		wrong = append(wrong, fmt.Sprintf("login: %s works with sqlserver only: write login: sql with user and password", o.Login))
+	case o.Login == LoginKerberos:
+		wrong = append(wrong, o.checkKerberos()...)
+	case o.Login == LoginEntra:
+		wrong = append(wrong, o.checkEntra()...)
 	case o.Login != LoginWindows && o.Login != LoginSQL:
-		wrong = append(wrong, fmt.Sprintf("login %q is not supported by this version: write windows or sql", o.Login))
+		wrong = append(wrong, fmt.Sprintf("login %q is not known: write windows, sql, kerberos or entra", o.Login))
 	case o.Login == LoginSQL && o.User == "":
 		wrong = append(wrong, "user is missing: login: sql needs user and password")
 	}

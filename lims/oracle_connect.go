@@ -75,7 +75,7 @@ func (d oracle) connect(ctx context.Context, o Options, password string) (driver
 	}
 	inTLS := false // the server has shown its certificate
 	if c.TLSConfig != nil {
-		c.TLSConfig = watchVerification(c.TLSConfig, new(error)) // the driver overwrites the name to be proven
+		c.TLSConfig = watchVerification(c.TLSConfig, c.TLSConfig.ServerName, new(error))
 		verify := c.TLSConfig.VerifyConnection
 		c.TLSConfig.VerifyConnection = func(s tls.ConnectionState) error {
 			inTLS = true
@@ -85,43 +85,56 @@ func (d oracle) connect(ctx context.Context, o Options, password string) (driver
 			return verify(s)
 		}
 	}
-	line := &oracleLine{}
+	sockets, readable := newDialer(ctx), new(atomic.Bool)
 	c.RegisterDial(func(_ context.Context, network, address string) (net.Conn, error) {
-		return line.dial(ctx, network, address)
+		conn, err := sockets.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return heard{conn, readable}, nil
 	})
 	conn, err := ora.NewConnection("", c)
 	if err != nil {
 		return nil, err
 	}
 	conn.NLSData.Language = c.Language // known: the driver need not ask, nor for the server's zone (Location)
-	// The driver's way to end an attempt races with the attempt; closing its socket does not.
-	stop := context.AfterFunc(ctx, line.Close)
+	// The driver's own way to end an attempt races with the attempt; closing its socket does not.
 	err = conn.OpenWithContext(context.WithoutCancel(ctx))
-	if !stop() && err == nil {
-		err = ctx.Err()
+	sockets.connected()
+	if ctx.Err() != nil {
+		err = &Unavailable{Reason: "Oracle's listener let nobody in within the query time limit", Next: "check server, port and firewall, and whether the instance hangs"}
 	}
 	if err != nil {
-		line.Close()
-		if ctx.Err() != nil {
-			e := &Unavailable{Reason: "Oracle's listener let nobody in within the query time limit", Next: "check server, port and firewall, and whether the instance hangs"}
-			if c.SSL && !inTLS { // a listener without TLS waits for the rest of what it takes for a long packet
-				e.Next += "; or its port knows no TLS: " + oracleTLS
-			}
-			return nil, e
-		}
-		var record tls.RecordHeaderError
-		var op *net.OpError
-		if c.SSL && !inTLS && (errors.As(err, &record) || errors.Is(err, io.EOF) || errors.As(err, &op) && op.Op == "read") {
-			return nil, &Unavailable{Reason: "Oracle's listener does not answer in TLS", Next: oracleTLS}
+		sockets.close()
+		if c.SSL && !inTLS {
+			return nil, notInTLS(err)
 		}
 		return nil, err
 	}
-	opened, err := setUp(ctx, &oracleConn{conn, line}, d.setup(o))
-	if err == nil && o.Encrypt == EncryptNative && line.readable.Load() {
+	opened, err := setUp(ctx, &oracleConn{conn, sockets}, d.setup(o))
+	if err != nil {
+		return nil, err
+	}
+	if o.Encrypt == EncryptNative && readable.Load() {
 		opened.Close()
 		return nil, misfit("", "the server agreed to encryption and did not encrypt: ask the DBA for SQLNET.ENCRYPTION_SERVER = REQUESTED, or use TLS")
 	}
-	return opened, err
+	return opened, nil
+}
+
+// notInTLS explains an error that came before the server showed a certificate: a listener without TLS
+// hangs up, or waits for the rest of what it takes for a long packet.
+func notInTLS(err error) error {
+	var record tls.RecordHeaderError
+	var op *net.OpError
+	var late *Unavailable
+	switch {
+	case errors.As(err, &record), errors.Is(err, io.EOF), errors.As(err, &op) && op.Op == "read":
+		return &Unavailable{Reason: "Oracle's listener does not answer in TLS", Next: oracleTLS}
+	case errors.As(err, &late):
+		return &Unavailable{Reason: late.Reason, Next: late.Next + "; or its port knows no TLS: " + oracleTLS}
+	}
+	return err
 }
 
 const oracleTLS = "write the port of its TCPS endpoint (often 2484; 1521 has mostly none), or encrypt: native for Oracle's own encryption, which needs no certificate"
@@ -130,15 +143,17 @@ const oracleTLS = "write the port of its TCPS endpoint (often 2484; 1521 has mos
 // for a server that is gone.
 type oracleConn struct {
 	*ora.Connection
-	line *oracleLine
+	sockets *dialer
 }
+
+func (c *oracleConn) sever() { c.sockets.close() }
 
 // Close takes leave of the server.
 func (c *oracleConn) Close() error {
-	t := time.AfterFunc(farewell, c.line.Close)
+	t := time.AfterFunc(farewell, c.sever)
 	defer t.Stop()
 	err := c.Connection.Close()
-	c.line.Close()
+	c.sever()
 	return err
 }
 
@@ -178,41 +193,15 @@ var oracleTypes = map[string]string{
 	ora.XMLType.String(): "XMLTYPE", ora.LongRaw.String(): "LONG RAW", ora.Boolean.String(): "BOOLEAN", ora.JSON.String(): "JSON",
 }
 
-// oracleLine is the socket beneath a connection, or the one that it was redirected to.
-type oracleLine struct {
-	now atomic.Pointer[net.Conn]
-	// readable says that a statement left this machine in the clear.
-	readable atomic.Bool
-}
-
-func (l *oracleLine) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	l.now.Store(&c)
-	if ctx.Err() != nil {
-		l.Close() // the end came before anybody could close this one
-	}
-	return &heard{c, l}, nil
-}
-
-// Close closes the socket, whoever waits for it.
-func (l *oracleLine) Close() {
-	if c := l.now.Load(); c != nil {
-		(*c).Close()
-	}
-}
-
-// heard notices whether what is written could be read on the way.
+// heard is a socket that notices whether a statement could be read on the way.
 type heard struct {
 	net.Conn
-	line *oracleLine
+	readable *atomic.Bool
 }
 
-func (h *heard) Write(b []byte) (int, error) {
+func (h heard) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte("ALTER SESSION")) {
-		h.line.readable.Store(true)
+		h.readable.Store(true)
 	}
 	return h.Conn.Write(b)
 }

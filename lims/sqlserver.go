@@ -9,10 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-sql/civil"
@@ -37,7 +35,7 @@ func (sqlServer) setup(o Options) []string {
 
 // config builds the driver's configuration field by field: no connection string exists that could
 // be printed, and none can ask the driver to log parameters.
-func (sqlServer) config(o Options, password string) (msdsn.Config, error) {
+func (d sqlServer) config(o Options, password string) (msdsn.Config, error) {
 	host, instance, _ := strings.Cut(o.Server, `\`)
 	if host == "." {
 		host = "localhost"
@@ -47,12 +45,10 @@ func (sqlServer) config(o Options, password string) (msdsn.Config, error) {
 		AppName: o.AppName, Workstation: o.AppName,
 		Protocols: []string{"tcp"}, ProtocolParameters: map[string]any{},
 		BrowserMessage: msdsn.BrowserAllInstances, MultiSubnetFailover: true, ReadOnlyIntent: o.ReadOnlyIntent,
-		KeepAlive: 30 * time.Second, Encoding: msdsn.EncodeParameters{Timezone: time.UTC},
+		KeepAlive: keepAlive, Encoding: msdsn.EncodeParameters{Timezone: time.UTC},
 		Encryption: msdsn.EncryptionRequired, HostInCertificateProvided: o.ServerName != "",
 	}
-	if o.Login == LoginSQL {
-		c.User, c.Password = o.User, password
-	}
+	d.login(&c, o, password)
 	var err error
 	if c.TLSConfig, err = o.tlsConfig(); err != nil {
 		return c, err
@@ -70,18 +66,23 @@ func (d sqlServer) connect(ctx context.Context, o Options, password string) (dri
 		return nil, err
 	}
 	var refused error
-	c.TLSConfig = watchVerification(c.TLSConfig, &refused)
-	conn := mssql.NewConnectorConfig(c)
+	// Without a name of its own the certificate must prove the one that the driver dials, which a
+	// listener may change to a secondary's.
+	c.TLSConfig = watchVerification(c.TLSConfig, o.ServerName, &refused)
+	conn, err := d.connector(c, o, password)
+	if err != nil {
+		return nil, err
+	}
 	// Run at each use of the connection: the driver has the server reset the session before it.
 	conn.SessionInitSQL = strings.Join(d.setup(o), "; ")
-	sockets := &dialer{ctx: ctx, Dialer: net.Dialer{KeepAlive: c.KeepAlive}}
+	sockets := newDialer(ctx)
 	conn.Dialer = sockets
 	opened, err := conn.Connect(ctx)
 	sockets.connected()
 	made, _ := opened.(*mssql.Conn)
 	switch {
 	case err == nil:
-		return severable{made, sockets.last}, nil
+		return severable{made, sockets}, nil
 	case refused != nil:
 		return nil, refused
 	case made != nil: // its session could not be set up
@@ -94,61 +95,29 @@ func (d sqlServer) connect(ctx context.Context, o Options, password string) (dri
 	return nil, err
 }
 
-// dialer opens the driver's connections. Until the login is done it closes them when the context ends: the driver
-// itself would wait for ever for a server that says nothing.
-type dialer struct {
-	net.Dialer
-	ctx context.Context
-
-	mu   sync.Mutex // several addresses of one name are dialled at a time
-	stop []func() bool
-	last net.Conn
-}
-
-// DialContext opens a connection.
-func (d *dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := d.Dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stop = append(d.stop, context.AfterFunc(d.ctx, func() { c.Close() }))
-	d.last = c
-	return c, nil
-}
-
-// connected says that the login is over.
-func (d *dialer) connected() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, stop := range d.stop {
-		stop()
-	}
-}
-
 // severable is a connection of the driver whose socket can be closed below it, which makes the driver return
 // wherever it waits.
 type severable struct {
 	*mssql.Conn
-	socket net.Conn
+	sockets *dialer
 }
 
-func (c severable) sever() { c.socket.Close() }
+func (c severable) sever() { c.sockets.close() }
 
-// watchVerification makes the verification of the certificate tell its error, whose type the
-// driver loses. It verifies exactly what crypto/tls would.
-func watchVerification(c *tls.Config, refused *error) *tls.Config {
+// watchVerification makes the verification of the certificate tell its error, whose type a driver
+// loses. It verifies exactly what crypto/tls would, but for the name to be proven, which is always
+// name unless that is empty: drivers overwrite the configuration's.
+func watchVerification(c *tls.Config, name string, refused *error) *tls.Config {
 	if c.InsecureSkipVerify && c.VerifyConnection == nil {
 		return c
 	}
 	c = c.Clone()
 	verify := c.VerifyConnection
 	if verify == nil {
-		roots, named := c.RootCAs, c.ServerName
+		roots, configured := c.RootCAs, c.ServerName
 		verify = func(s tls.ConnectionState) error {
-			name := cmp.Or(s.ServerName, named) // the first may be another server's, to which this one sent us on; it is empty for an address
-			o := x509.VerifyOptions{Roots: roots, DNSName: name, Intermediates: x509.NewCertPool()}
+			// The state's name may be another server's, to which this one sent us on; it is empty for an address.
+			o := x509.VerifyOptions{Roots: roots, DNSName: cmp.Or(name, s.ServerName, configured), Intermediates: x509.NewCertPool()}
 			for _, cert := range s.PeerCertificates[1:] {
 				o.Intermediates.AddCert(cert)
 			}
@@ -326,7 +295,7 @@ func (sqlServer) text(c column, v any) (string, bool) {
 func (sqlServer) explain(s Source, err error) error {
 	var e mssql.Error
 	if !errors.As(err, &e) {
-		return explainText(err)
+		return cmp.Or(explainKerberos(err), explainEntra(err), explainText(err))
 	}
 	if len(e.All) > 0 { // the first one says why: a database that cannot be opened (4060) is followed by a failed login (18456)
 		e = e.All[0]
@@ -338,7 +307,7 @@ func (sqlServer) explain(s Source, err error) error {
 	case 1205:
 		return &Busy{Source: s, Reason: "this reader was chosen as the victim of a deadlock"}
 	case 18456, 18452, 18470, 18486, 18487, 18488:
-		return misfit("", "login failed%s (%s): check login, user, password and that the account is not locked", forUser(e.Message), said)
+		return explainLogin(e.Number, e.Message)
 	case 4060, 4063, 4064, 916:
 		return &Unavailable{Reason: "the database cannot be opened by this login (" + said + ")",
 			Next: "check database, and that the login has a user in it; after a restart it may be in recovery"}
@@ -375,6 +344,9 @@ func explainText(err error) error {
 	switch {
 	case strings.Contains(text, "server does not support encryption"):
 		return misfit("", "SQL Server offers no encryption: have it installed there, or as a last resort write encrypt: off")
+	case strings.Contains(text, "no instance matching"):
+		return &Unavailable{Reason: "SQL Server's browser does not know the instance, or does not answer",
+			Next: "check server, and that SQL Server Browser runs there and UDP port 1434 is open; or write the instance's port"}
 	case !strings.Contains(text, "TLS Handshake failed"):
 		return nil
 	case strings.HasSuffix(text, "EOF"), strings.Contains(text, "reset by peer"), strings.Contains(text, "forcibly closed"):
@@ -394,17 +366,6 @@ func inner(err error) error {
 		return stream.InnerError
 	}
 	return err
-}
-
-// forUser takes the user out of "Login failed for user 'x'.", which shows what SQL Server believes the
-// account to be (for windows logins that is the question). In other languages the text names it otherwise.
-func forUser(message string) string {
-	_, rest, _ := strings.Cut(message, " for user '")
-	user, _, ok := strings.Cut(rest, "'")
-	if !ok {
-		return ""
-	}
-	return fmt.Sprintf(" for user %q", user)
 }
 
 // inList is the condition that expr is one of n ids given as single parameters.

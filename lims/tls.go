@@ -32,6 +32,9 @@ func (o Options) tlsConfig() (*tls.Config, error) {
 	default:
 		return nil, misfit("", "tls_min %q is not known: write 1.2 (default), 1.3, or for old servers 1.0 or 1.1", o.TLSMin)
 	}
+	if c.MinVersion < tls.VersionTLS12 {
+		c.CipherSuites = oldSuites()
+	}
 	if o.encryption() == EncryptUnverified {
 		c.InsecureSkipVerify = true
 	}
@@ -63,6 +66,15 @@ func (o Options) tlsConfig() (*tls.Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// oldSuites are Go's own cipher suites and those with AES and a key exchange by RSA, which servers without
+// TLS 1.2 may have nothing beside, and which Go offers only where they are asked for.
+func oldSuites() (ids []uint16) {
+	for _, s := range tls.CipherSuites() {
+		ids = append(ids, s.ID)
+	}
+	return append(ids, tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA)
 }
 
 // readCertificate returns the first certificate of a PEM file.

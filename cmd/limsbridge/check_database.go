@@ -96,6 +96,9 @@ func (d *databaseCheck) unless(what string, err error) bool {
 func (d *databaseCheck) connection() bool {
 	ctx, cancel := context.WithTimeout(d.ctx, patience)
 	defer cancel()
+	if as := d.reader.LoginAs(); as != "" { // also where it fails: the directory or the DBA must know it
+		d.ok("lims login", as)
+	}
 	who, err := d.reader.Identity(ctx)
 	if err != nil {
 		d.broken("lims", err)
