@@ -165,7 +165,7 @@ func (c *oracleConn) QueryContext(ctx context.Context, text string, args []drive
 	}
 	set, ok := rows.(*ora.DataSet)
 	if !ok {
-		rows.Close()
+		_ = rows.Close()
 		return nil, errors.New("the driver's rows are of an unknown kind")
 	}
 	return oracleSet{set}, nil

@@ -55,6 +55,7 @@ var labs = []struct {
 	{lims.Postgres, func(t testing.TB) lab { return openServer(t, lims.Postgres) }},
 	{lims.MySQL, func(t testing.TB) lab { return openServer(t, lims.MySQL) }},
 	{lims.SQLServer, func(t testing.TB) lab { return openServer(t, lims.SQLServer) }},
+	{lims.Oracle, openOracle},
 	{"scripted sqlserver", openScripted},
 }
 
