@@ -29,6 +29,9 @@ const lookBack = 10 * time.Minute
 // (`make late-commits`); every run takes a share of four seconds.
 func TestTransactionsCommitOutOfOrder(t *testing.T) {
 	lasting := 4 * time.Second
+	if testing.Short() {
+		lasting = 2 * time.Second
+	}
 	if text := os.Getenv("LIMSBRIDGE_LATE"); text != "" {
 		var err error
 		if lasting, err = time.ParseDuration(text); err != nil {

@@ -179,7 +179,7 @@ func rowsOf(share int) int {
 // A large table is read to its head, every row once and in order, by polling, and by the sweep as well;
 // what was added afterwards is read alone.
 func TestLargeTable(t *testing.T) {
-	n := rowsOf(20_000)
+	n := rowsOf(5000)
 	if testing.Short() {
 		n = 2000
 	}
