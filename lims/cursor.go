@@ -88,6 +88,23 @@ func (src *source) advance(c *Cursor, rows []Row, now time.Time) (future, far in
 	return future, far
 }
 
+// compareClocks tells a person, once for each difference, that the server's clock is not this machine's.
+func (r *Reader) compareClocks(c clock) {
+	ahead := c.at.Sub(c.read)
+	if ahead.Abs() <= clockSlack {
+		ahead = 0
+	}
+	r.mu.Lock()
+	tell := (ahead - r.ahead).Abs() > clockSlack
+	if tell || ahead == 0 {
+		r.ahead = ahead
+	}
+	r.mu.Unlock()
+	if tell && ahead != 0 {
+		r.notice(Notice{Kind: ClockOff, Ahead: ahead})
+	}
+}
+
 // clockSlack is by how much the clock that stamps rows may be ahead of the database server's
 // before a person is told.
 const clockSlack = time.Minute

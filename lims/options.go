@@ -113,6 +113,9 @@ const (
 	// FutureStamps: rows carry stamps later than the server's clock. They are handed out in every
 	// poll and do not move the cursor.
 	FutureStamps NoticeKind = "future stamps"
+	// ClockOff: the server's clock differs from this machine's by more than a minute. Stamps are compared with
+	// the server's, so that nothing is lost; one of the two should be set right. Told once for each difference.
+	ClockOff NoticeKind = "clock off"
 	// Stalled: an open transaction in SQL Server has held up all reading by rowversion for StallAfter.
 	Stalled NoticeKind = "stalled"
 )
@@ -120,10 +123,11 @@ const (
 // Notice is something that reading noticed about the source as a whole.
 type Notice struct {
 	Kind   NoticeKind
-	Source Source
-	Cursor string // WentBack: the stamp that had been reached
-	Head   string // WentBack: the newest stamp now, "" where none is left
-	Rows   int    // FutureStamps: how many in this poll
+	Source Source        // "" where it is about none
+	Cursor string        // WentBack: the stamp that had been reached
+	Head   string        // WentBack: the newest stamp now, "" where none is left
+	Rows   int           // FutureStamps: how many in this poll
+	Ahead  time.Duration // ClockOff: of the server's clock before this machine's; negative: behind
 }
 
 // String tells the notice to a person.
@@ -134,6 +138,12 @@ func (n Notice) String() string {
 		return fmt.Sprintf("%s: the newest change stamp went back from %s to %s: was the LIMS restored from a backup?", n.Source, n.Cursor, head)
 	case FutureStamps:
 		return fmt.Sprintf("%s: %d rows have a changed_at later than the database server's clock; check that clock and time_zone", n.Source, n.Rows)
+	case ClockOff:
+		where := "ahead of"
+		if n.Ahead < 0 {
+			where = "behind"
+		}
+		return fmt.Sprintf("the database server's clock is %s %s this machine's: set the wrong one right; until then stamps are compared with the server's", n.Ahead.Abs().Round(time.Second), where)
 	case Stalled:
 		return fmt.Sprintf("%s: a transaction open for over %s in the LIMS database holds up all reading by rowversion; ask the DBA to look for it", n.Source, stallAfter)
 	}

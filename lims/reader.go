@@ -24,6 +24,7 @@ type Reader struct {
 	mu      sync.Mutex
 	learned map[Source]*source
 	stalls  map[Source]stall
+	ahead   time.Duration // of the server's clock, as it was last told
 }
 
 // wrapped is a source's derived table, before anything is known of its columns.
@@ -88,6 +89,7 @@ func (r *Reader) Poll(ctx context.Context, s Source, from Cursor, back time.Dura
 		return err
 	}
 	src.clock.read = time.Now()
+	r.compareClocks(src.clock)
 	cursor := from
 	if src.changed.kind != kindClock && len(cursor.Trail) == 0 {
 		cursor.mark(src.now(), cursor.Stamp)

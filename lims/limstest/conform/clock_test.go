@@ -26,7 +26,7 @@ func (d database) setClock(t *testing.T, off time.Duration) {
 }
 
 // A LIMS whose clock is hours ahead or behind stamps its rows by that clock: none is lost, the cursor keeps going,
-// nobody is told of stamps in the future; and when the clock is set right, reading goes on at once, not when the time has come again.
+// a person is told of the clock once, and of no stamps in the future; and when the clock is set right, reading goes on at once, not when the time has come again.
 func TestClockThatIsOff(t *testing.T) {
 	for _, off := range []time.Duration{3 * time.Hour, -5 * time.Hour, 4 * time.Minute} {
 		t.Run(off.String(), func(t *testing.T) {
@@ -62,13 +62,15 @@ func TestClockThatIsOff(t *testing.T) {
 				follow("1")
 				at(2, time.Second)
 				follow("2")
-				if len(notices) > 0 {
-					t.Errorf("notices: %v", notices)
+				if len(notices) != 1 || notices[0].Kind != lims.ClockOff || (notices[0].Ahead-off).Abs() > time.Minute {
+					t.Errorf("notices: %v, want one of the clock", notices)
 				}
 
 				off = 0
 				d.setClock(t, 0)
-				r = d.reader(t, small) // the clock of a session cannot be set
+				if d.kind() == lims.Postgres {
+					r = d.reader(t, small) // the clock of a session under way cannot be set
+				}
 				for id := 3; id < 6; id++ {
 					at(id, time.Second)
 					follow(fmt.Sprint(id))

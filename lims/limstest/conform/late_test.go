@@ -82,7 +82,7 @@ func TestTransactionsCommitOutOfOrder(t *testing.T) {
 			if missed > 0 || len(patient.seen) != len(w.committed) {
 				t.Errorf("%d of %d committed rows were missed, %d were seen", missed, len(w.committed), len(patient.seen))
 			}
-			if hastily == 0 {
+			if hastily == 0 && lasting >= time.Minute { // in a share of that a slow machine may poll too seldom
 				t.Error("a reader that does not look back misses nothing: nothing was committed out of order")
 			}
 			if lasting >= time.Minute && len(w.committed) < 50_000 {
