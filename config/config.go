@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"limsbridge/bridge"
@@ -50,12 +51,24 @@ type Config struct {
 
 	Alerts  Alerts
 	Archive Archive
+	Log     Log
 
 	// Warnings are accepted, and told of: each is one sentence that names the setting.
 	Warnings []string
 
-	hash string
+	hash       string
+	references []Reference
 }
+
+// Reference is a setting that refers to a secret of this machine (secret:NAME).
+type Reference struct {
+	Setting, Name string
+	// Missing says why the secret cannot be had, and what to do; "": it can.
+	Missing string
+}
+
+// References lists the settings that refer to secrets by name, in the file's order.
+func (c *Config) References() []Reference { return slices.Clone(c.references) }
 
 // Database is the section lims:.
 type Database struct {
@@ -131,6 +144,13 @@ type Email struct {
 	Server   string // host:port
 	User     string
 	Password Secret
+}
+
+// Log says where the service writes what happens.
+type Log struct {
+	Folder    string
+	Megabytes int           // of all files together
+	Keep      time.Duration // older files are removed
 }
 
 // Hash is the SHA-256 of the file's bytes in hex: the name of this configuration in the journal.

@@ -18,5 +18,8 @@ func folders(file string) map[string]string {
 		return nil
 	}
 	state := filepath.Join(string(filepath.Separator), "var", "lib", "limsbridge", rel)
-	return map[string]string{"state": state, "archive.folder": filepath.Join(state, "archive")}
+	return map[string]string{
+		"state": state, "archive.folder": filepath.Join(state, "archive"),
+		"log.folder": filepath.Join(string(filepath.Separator), "var", "log", "limsbridge", rel),
+	}
 }

@@ -244,6 +244,13 @@ func (d *decoder) ignored() {
 func (d *decoder) fetchSecrets() {
 	for _, p := range d.secrets {
 		s, err := resolve(p.kind, p.name, d.c.State, d.base())
+		if p.kind == "secret" {
+			r := Reference{Setting: p.v.path, Name: p.name}
+			if err != nil {
+				r.Missing = err.Error()
+			}
+			d.c.references = append(d.c.references, r)
+		}
 		if err != nil {
 			q := d.add(p.v, err.what, err.instead)
 			q.Kind = NoSecret

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Secret is a text that prints as "secret" everywhere. Only Reveal and Now return it.
@@ -163,6 +164,44 @@ func StoreSecret(state, name, text string) error {
 		return err
 	}
 	return os.Rename(f.Name(), filepath.Join(dir, name))
+}
+
+// StoredSecret is a secret that StoreSecret wrote.
+type StoredSecret struct {
+	Name   string
+	Stored time.Time
+}
+
+// StoredSecrets lists the secrets in the state folder, by name. It reads none of them.
+func StoredSecrets(state string) ([]StoredSecret, error) {
+	entries, err := os.ReadDir(filepath.Join(state, "secrets"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []StoredSecret
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || !ValidSecretName(e.Name()) {
+			continue
+		}
+		out = append(out, StoredSecret{e.Name(), info.ModTime()})
+	}
+	return out, nil
+}
+
+// RemoveSecret removes a secret that StoreSecret wrote.
+func RemoveSecret(state, name string) error {
+	if !ValidSecretName(name) {
+		return fmt.Errorf("%q cannot be a secret's name", name)
+	}
+	err := os.Remove(filepath.Join(state, "secrets", name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no secret %s is stored here: see limsbridge secret list", name)
+	}
+	return err
 }
 
 // within makes a path of the file absolute: relative ones begin at the file's folder.

@@ -110,6 +110,11 @@ func settings(c *Config) []setting {
 			{name: "recipients", tree: true, read: recipients, secret: true},
 			{name: "folder", read: path(&c.Archive.Folder)},
 		}},
+		{name: "log", sub: []setting{
+			{name: "folder", read: path(&c.Log.Folder)},
+			{name: "megabytes", read: count(&c.Log.Megabytes, 1, 100000)},
+			{name: "keep", read: duration(&c.Log.Keep, day, 10*366*day)},
+		}},
 		{name: "alerts", sub: []setting{
 			{name: "email", sub: []setting{
 				{name: "to", tree: true, read: email(func(e *Email) read { return list(&e.To) })},

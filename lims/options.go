@@ -2,6 +2,7 @@ package lims
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -98,8 +99,11 @@ type Options struct {
 	// FloatDigits is the number of decimal places with which float and real columns are written
 	// out; 0 refuses such columns.
 	FloatDigits int
-	AppName     string       // shown in the database's list of sessions; default "limsbridge"
-	Notice      func(Notice) // told what a person should know; called from the reading goroutine; may be nil
+	AppName     string // shown in the database's list of sessions; default "limsbridge"
+	// Certificates is shown the chain of the database server at each connection that is encrypted;
+	// called from the reading goroutine; may be nil.
+	Certificates func([]*x509.Certificate)
+	Notice       func(Notice) // told what a person should know; called from the reading goroutine; may be nil
 }
 
 // NoticeKind is a kind of Notice.

@@ -65,6 +65,19 @@ func (o Options) tlsConfig() (*tls.Config, error) {
 			return nil
 		}
 	}
+	if o.Certificates != nil {
+		// It looks on: verification is VerifyConnection's, or crypto/tls's own.
+		c.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+			var chain []*x509.Certificate
+			for _, r := range raw {
+				if cert, err := x509.ParseCertificate(r); err == nil {
+					chain = append(chain, cert)
+				}
+			}
+			o.Certificates(chain)
+			return nil
+		}
+	}
 	return c, nil
 }
 

@@ -56,6 +56,9 @@ type Options struct {
 	PerMinute, PerDay int
 	// Patience is how long Permit waits for quota; 0 is 5 s.
 	Patience time.Duration
+	// Certificates is shown the chain that WHOOP's end, or a proxy that inspects TLS, showed at each
+	// connection; nil: nobody. It is called from several goroutines.
+	Certificates func([]*x509.Certificate)
 	// Version stands in the User-Agent.
 	Version string
 	// DialContext replaces the network, e.g. by connections in memory.
@@ -120,7 +123,7 @@ func New(o Options) (*Client, error) {
 	if o.DialContext == nil {
 		o.DialContext = (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext
 	}
-	d := &dialer{dial: o.DialContext, proxy: proxy, tls: &tls.Config{
+	d := &dialer{dial: o.DialContext, proxy: proxy, seen: o.Certificates, tls: &tls.Config{
 		RootCAs: pool, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(o.Parallel),
 	}}

@@ -26,6 +26,7 @@ type dialer struct {
 	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
 	proxy *url.URL // nil: direct
 	tls   *tls.Config
+	seen  func([]*x509.Certificate) // of every handshake; nil: nobody
 }
 
 // ProxyError says that the proxy refused to open a tunnel.
@@ -65,6 +66,9 @@ func (d *dialer) TLS(ctx context.Context, network, addr string) (net.Conn, error
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, err
+	}
+	if d.seen != nil {
+		d.seen(t.ConnectionState().PeerCertificates)
 	}
 	return &conn{Conn: t, raw: raw}, nil
 }

@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"limsbridge/bridge"
@@ -85,8 +84,8 @@ func Serve(ctx context.Context, state string, b Bridge) error {
 	if err != nil {
 		return fmt.Errorf("the control socket %s: %w", path, err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(err, l.Close())
+	if err := protect(path); err != nil {
+		return errors.Join(fmt.Errorf("protecting the control socket %s: %w", path, err), l.Close())
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /act", func(w http.ResponseWriter, r *http.Request) {
@@ -234,8 +233,9 @@ func send(ctx context.Context, state, method, what string, body any, patience ti
 		return nil, err
 	}
 	resp, err := c.Do(req)
+	_, missing := os.Lstat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED):
+	case err != nil && (errors.Is(missing, fs.ErrNotExist) || refused(err)):
 		return nil, ErrNotRunning
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("the control socket %s is for its owner and administrators: run this command as one of them", path)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -55,14 +56,24 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newLog writes text for people at a terminal, one line per event.
-func newLog(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+// chains is shown the certificates that each end shows; nil: nobody looks.
+type chains func(whose string) func([]*x509.Certificate)
+
+func (c chains) of(whose string) func([]*x509.Certificate) {
+	if c == nil {
+		return nil
+	}
+	return c(whose)
 }
 
 // openLIMS returns the reader that the configuration describes. It does not connect yet.
 func openLIMS(cfg *config.Config, log *slog.Logger) (*lims.Reader, error) {
+	return watchedLIMS(cfg, log, nil)
+}
+
+func watchedLIMS(cfg *config.Config, log *slog.Logger, seen chains) (*lims.Reader, error) {
 	o := cfg.LIMS()
+	o.Certificates = seen.of(limsEnd)
 	o.AppName = "limsbridge"
 	o.Notice = func(n lims.Notice) { log.Warn("the LIMS database", "source", string(n.Source), "notice", n.String()) }
 	return lims.Open(o)
@@ -70,7 +81,12 @@ func openLIMS(cfg *config.Config, log *slog.Logger) (*lims.Reader, error) {
 
 // openWHOOP returns the client that the configuration describes. It does not connect yet.
 func openWHOOP(cfg *config.Config, log *slog.Logger) (*whoop.Client, error) {
+	return watchedWHOOP(cfg, log, nil)
+}
+
+func watchedWHOOP(cfg *config.Config, log *slog.Logger, seen chains) (*whoop.Client, error) {
 	o := cfg.WHOOP()
+	o.Certificates = seen.of(whoopEnd)
 	o.Version, o.Log = version, log
 	return whoop.New(o)
 }
@@ -85,7 +101,7 @@ type assembly struct {
 }
 
 // assemble opens everything that the configuration describes: the way of demo, once and run.
-func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *assembly, err error) {
+func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger, seen chains) (_ *assembly, err error) {
 	a := &assembly{}
 	defer func() {
 		if err != nil {
@@ -101,10 +117,10 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *ass
 	if err := unconfirmed(cfg, a.ledger); err != nil {
 		return nil, &exitError{exitConfig, err}
 	}
-	if a.reader, err = openLIMS(cfg, log); err != nil {
+	if a.reader, err = watchedLIMS(cfg, log, seen); err != nil {
 		return nil, err
 	}
-	if a.client, err = openWHOOP(cfg, log); err != nil {
+	if a.client, err = watchedWHOOP(cfg, log, seen); err != nil {
 		return nil, err
 	}
 	if r := a.ledger.Recovery(); r != (ledger.Recovery{}) {

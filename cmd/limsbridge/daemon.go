@@ -38,6 +38,8 @@ type daemon struct {
 	strict bool
 
 	began   time.Time
+	notices notices
+	watch   *watch
 	retry   chan struct{} // somebody mended something, or put a configuration in force
 	changed *bell         // a life began or ended
 
@@ -54,6 +56,8 @@ type daemon struct {
 func newDaemon(file string, load func() (*config.Config, config.Problems), log *slog.Logger) *daemon {
 	d := &daemon{file: file, load: load, began: time.Now(), retry: make(chan struct{}, 1), changed: newBell(), stop: func() {}}
 	d.log = slog.New(&errorKeeper{Handler: log.Handler(), seen: &d.seen})
+	d.notices.log = d.log
+	d.watch = &watch{notices: &d.notices, config: d.known}
 	return d
 }
 
@@ -66,6 +70,11 @@ func (e *problemsError) Error() string { return strings.TrimRight(e.problems.Err
 func (d *daemon) run(ctx context.Context) error {
 	socket := &socket{daemon: d}
 	defer socket.close()
+	watching, unwatch := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { d.watch.run(watching) })
+	defer watcher.Wait()
+	defer unwatch()
 	for first := true; ; first = false {
 		cfg, problems := d.configuration()
 		socket.open(ctx, cfg.State)
@@ -115,6 +124,17 @@ func (d *daemon) configuration() (*config.Config, config.Problems) {
 	return cfg, problems
 }
 
+// known is the configuration in force, or as much of the file as can be read.
+func (d *daemon) known() *config.Config {
+	d.mu.Lock()
+	cfg := d.cfg
+	d.mu.Unlock()
+	if cfg == nil {
+		cfg, _ = d.load()
+	}
+	return cfg
+}
+
 // notReadyLine is logged once for whatever is in the way.
 const notReadyLine = "not ready; it is tried again"
 
@@ -148,12 +168,12 @@ func (d *daemon) notReady(why error) {
 // life is one life of the assembly: from opening everything that a configuration describes to
 // closing it. It returns nil where another configuration is to be put in force, or ctx ended.
 func (d *daemon) life(ctx context.Context, cfg *config.Config) (err error) {
-	for _, w := range cfg.Warnings {
-		d.log.Warn("configuration", "warning", w)
-	}
-	a, err := assemble(ctx, cfg, d.log)
+	a, err := assemble(ctx, cfg, d.log, d.watch.shown)
 	if err != nil {
 		return explain(err)
+	}
+	for _, w := range cfg.Warnings {
+		d.log.Warn("configuration", "warning", w)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

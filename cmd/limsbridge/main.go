@@ -44,7 +44,9 @@ func main() {
 // execute runs a command line, prints what its error has to say, and returns the exit status.
 func execute(ctx context.Context, c *cobra.Command) int {
 	ran, err := c.ExecuteContextC(ctx)
-	err = errors.Join(err, handBack(ran))
+	if served(ctx) == nil {
+		err = errors.Join(err, handBack(ran))
+	}
 	if err == nil {
 		return 0
 	}

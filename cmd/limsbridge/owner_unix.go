@@ -3,26 +3,36 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"limsbridge/config"
 	"limsbridge/installer"
 )
 
-// handBack gives what root made in the state folder to the folder's owner: an administrator types a
+// handBack gives what root made in the service's folders to the folder's owner: an administrator types a
 // secret or restores a ledger, and the service, which is somebody else, must read and write it.
 func handBack(cmd *cobra.Command) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	cfg, _ := config.Load(configPath(cmd))
-	if cfg == nil {
-		cfg = config.Blank(configPath(cmd))
+	cfg, _ := loadOrBlank(configPath(cmd))
+	folders := []string{cfg.State, cfg.Archive.Folder}
+	if state, _ := cmd.Flags().GetString("state"); state != "" {
+		folders = append(folders, state)
 	}
-	info, err := os.Stat(cfg.State)
+	var errs []error
+	for _, f := range folders {
+		errs = append(errs, handOver(f))
+	}
+	return errors.Join(errs...)
+}
+
+// handOver gives what root left in a folder to the folder's owner.
+func handOver(folder string) error {
+	info, err := os.Stat(folder)
 	if err != nil {
 		return nil //nolint:nilerr // nothing was made there
 	}
@@ -30,5 +40,5 @@ func handBack(cmd *cobra.Command) error {
 	if !ok || owner.Uid == 0 {
 		return nil
 	}
-	return installer.HandOver(cfg.State, int(owner.Uid), int(owner.Gid))
+	return installer.HandOver(folder, int(owner.Uid), int(owner.Gid))
 }

@@ -38,18 +38,20 @@ Started by a service manager it stays up whatever is wrong: it is then not ready
 				return err
 			}
 			return installer.Run(cmd.Context(), s, func(ctx context.Context, reload <-chan struct{}) error {
-				return runManaged(ctx, path, load, reload)
+				return runManaged(ctx, s, path, load, reload)
 			})
 		},
 	}
 }
 
 // runManaged is what the service does, from the moment at which its manager takes it for running.
-func runManaged(ctx context.Context, path string, load func() (*config.Config, config.Problems), reload <-chan struct{}) error {
+func runManaged(ctx context.Context, s installer.Service, path string, load func() (*config.Config, config.Problems), reload <-chan struct{}) error {
 	manager := installer.NewNotifier()
-	log, closeLog := serviceLog(path, load)
-	defer closeLog()
+	cfg, _ := load()
+	log, file := serviceLog(cfg, s)
+	defer file.Close()
 	d := newDaemon(path, load, log)
+	d.watch.logging = file.Problem
 	d.told = manager.Ready // running is ready for the manager: what is in the way stands in the status
 	manager.Ready("starting")
 	stopped := context.AfterFunc(ctx, func() {
@@ -104,7 +106,7 @@ is running.`,
 				l, sum, err = s.daemon.passNow(cmd.Context())
 			} else {
 				var a *assembly
-				if a, err = assemble(cmd.Context(), cfg, newLog(cmd.ErrOrStderr(), slog.LevelWarn)); err != nil {
+				if a, err = assemble(cmd.Context(), cfg, newLog(cmd.ErrOrStderr(), slog.LevelWarn), nil); err != nil {
 					return explain(err)
 				}
 				defer func() { err = errors.Join(err, a.Close()) }()

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -15,26 +17,108 @@ import (
 )
 
 func secretCommand() *cobra.Command {
-	c := &cobra.Command{Use: "secret", Short: "Keep the secrets that the configuration refers to"}
+	c := &cobra.Command{
+		Use: "secret", Short: "Keep the secrets that the configuration refers to",
+		Long: `Secrets stay out of the configuration, which refers to them as secret:NAME. On Windows they
+are encrypted for this machine (DPAPI), elsewhere they are files that the service's user
+alone can read; a credential of systemd of the same name wins over them.`,
+	}
 	c.AddCommand(&cobra.Command{
 		Use: "set NAME", Short: "Store a secret for secret:NAME; asks for it, or reads one line from standard input", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, problems := config.Load(configPath(cmd))
-			if cfg == nil || cfg.State == "" {
-				return showProblems(cmd.ErrOrStderr(), problems)
+			state, err := statePlace(cmd)
+			if err != nil {
+				return err
 			}
 			text, err := readSecret(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			if err := config.StoreSecret(cfg.State, args[0], text); err != nil {
+			if err := config.StoreSecret(state, args[0], text); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "stored; the configuration refers to it as secret:%s\n", args[0])
 			return err
 		},
+	}, &cobra.Command{
+		Use: "list", Short: "List the secrets that are stored or needed, without their texts", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, problems := loadOrBlank(configPath(cmd))
+			if cfg.State == "" {
+				return showProblems(cmd.ErrOrStderr(), problems)
+			}
+			stored, err := config.StoredSecrets(cfg.State)
+			if err != nil {
+				return err
+			}
+			if listSecrets(cmd.OutOrStdout(), stored, cfg.References(), cfg.TimeZone) > 0 {
+				return errShown
+			}
+			return nil
+		},
+	}, &cobra.Command{
+		Use: "remove NAME", Short: "Remove a stored secret", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			state, err := statePlace(cmd)
+			if err != nil {
+				return err
+			}
+			if err := config.RemoveSecret(state, args[0]); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "removed")
+			return err
+		},
 	})
 	return c
+}
+
+// statePlace is the state folder, also of a configuration that is not filled in yet.
+func statePlace(cmd *cobra.Command) (string, error) {
+	cfg, problems := config.Load(configPath(cmd))
+	if cfg == nil || cfg.State == "" {
+		return "", showProblems(cmd.ErrOrStderr(), problems)
+	}
+	return cfg.State, nil
+}
+
+// listSecrets prints what is stored and what is referred to, and returns how many are needed and
+// cannot be had.
+func listSecrets(out io.Writer, stored []config.StoredSecret, references []config.Reference, zone *time.Location) (missing int) {
+	if zone == nil {
+		zone = time.Local
+	}
+	if len(stored)+len(references) == 0 {
+		fmt.Fprintln(out, "No secret is stored, and the configuration refers to none.")
+		return 0
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "SECRET\tSETTING\tSTANDS")
+	kept := map[string]time.Time{}
+	for _, s := range stored {
+		kept[s.Name] = s.Stored
+	}
+	used := map[string]bool{}
+	for _, r := range references {
+		used[r.Name] = true
+		at, here := kept[r.Name]
+		stands := "in place: a credential of the service manager"
+		switch {
+		case r.Missing != "":
+			missing++
+			stands = "MISSING: " + r.Missing
+		case here:
+			stands = "stored " + at.In(zone).Format("2006-01-02 15:04")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Setting, stands)
+	}
+	for _, s := range stored {
+		if !used[s.Name] {
+			fmt.Fprintf(w, "%s\t-\tstored %s; no setting refers to it\n", s.Name, s.Stored.In(zone).Format("2006-01-02 15:04"))
+		}
+	}
+	_ = w.Flush() // a terminal that is gone is nobody to tell
+	return missing
 }
 
 // readSecret asks at a terminal without showing what is typed.

@@ -70,7 +70,10 @@ managed service account (DOMAIN\name$) has none.`,
 			}
 			s.Account = account
 			s.Reads = []string{filepath.Dir(cfg.Path)}
-			s.Writes = []string{cfg.State}
+			s.Writes = []string{cfg.State, cfg.Log.Folder}
+			if cfg.Archive.On() {
+				s.Writes = append(s.Writes, cfg.Archive.Folder)
+			}
 			if needsPassword(account) {
 				if s.Password, err = readSecret(cmd, account); err != nil {
 					return err
@@ -86,8 +89,9 @@ managed service account (DOMAIN\name$) has none.`,
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), `installed the service %s
   configuration  %s
   ledger         %s
+  log            %s
 Next: limsbridge service start, then limsbridge status
-`, s.Name(), cfg.Path, cfg.State)
+`, s.Name(), cfg.Path, cfg.State, cfg.Log.Folder)
 			return err
 		},
 	}

@@ -96,6 +96,7 @@ func (d *daemon) status() (control.Status, error) {
 	s.LastGood, s.NextPass = instantOrNil(d.seen.good), instantOrNil(d.seen.next)
 	s.Waiting, s.LastError = d.seen.waiting, d.seen.lastError
 	d.seen.mu.Unlock()
+	s.Notices = d.notices.all()
 	if live == nil {
 		s.NextPass = nil
 		return s, nil

@@ -1,0 +1,58 @@
+package installer
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestUnit(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		s    Service
+		has  []string
+		not  []string
+	}{
+		{"of the packages", Service{}, []string{
+			"\nType=notify\n", "\nExecStart=/usr/bin/limsbridge run\n", "\nExecReload=/usr/bin/limsbridge reload\n", "\nUser=limsbridge\n",
+			"\nStateDirectory=limsbridge\n", "\nLogsDirectory=limsbridge\n", "\nRestart=always\n", "\nProtectHome=yes\n", "\nAfter=network.target\n",
+		}, []string{"Requires=", "Wants=", "ReadWritePaths", "network-online"}},
+		{"of an instance", Service{Instance: "west", Arguments: []string{"run", "--name", "west"}}, []string{
+			"\nExecStart=/usr/bin/limsbridge run --name west\n", "\nExecReload=/usr/bin/limsbridge reload --name west\n", "\nStateDirectory=limsbridge/west\n",
+		}, nil},
+		{"of files elsewhere", Service{
+			Program: "/opt/our lab/limsbridge", Arguments: []string{"run", "--config", "/home/lab/50%/limsbridge.yaml"}, Account: "lab",
+			Reads: []string{"/home/lab/50%"}, Writes: []string{"/home/lab/50%/state", "/var/lib/limsbridge"},
+		}, []string{
+			"\nExecStart=\"/opt/our lab/limsbridge\" run --config /home/lab/50%%/limsbridge.yaml\n", "\nUser=lab\n", "\nReadWritePaths=-/home/lab/50%%/state\n", "\nProtectHome=read-only\n",
+		}, []string{"ReadWritePaths=-/var/lib"}},
+	} {
+		text, err := tt.s.Unit()
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		for _, s := range tt.has {
+			if !strings.Contains(text, s) {
+				t.Errorf("%s: without %q", tt.name, s)
+			}
+		}
+		for _, s := range tt.not {
+			if strings.Contains(text, s) {
+				t.Errorf("%s: with %q", tt.name, s)
+			}
+		}
+		if t.Failed() {
+			t.Log(text)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, valid := range map[string]bool{"": true, "west": true, "lab_2-b": true, "../west": false, "a b": false, "-x": false, strings.Repeat("a", 33): false} {
+		if ValidInstance(name) != valid {
+			t.Errorf("%q: %v", name, !valid)
+		}
+	}
+	if a, b := (Service{}).Name(), (Service{Instance: "west"}).Name(); a != "limsbridge" || b != "limsbridge-west" {
+		t.Error(a, b)
+	}
+}
