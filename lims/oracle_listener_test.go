@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -162,5 +163,21 @@ func TestOracleListener(t *testing.T) {
 			default:
 			}
 		})
+	}
+}
+
+// Whether Oracle's own encryption is in force is seen on what is written: no statement may be readable.
+func TestOracleSeesWhatCouldBeRead(t *testing.T) {
+	for written, readable := range map[string]bool{"\x06\x00ALTER SESSION SET NLS_LANGUAGE='AMERICAN'": true, "\x06\x00\x8f\x12ALTER\x00SESSION": false, "": false} {
+		here, there := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, there) }()
+		h := heard{here, new(atomic.Bool)}
+		if _, err := h.Write([]byte(written)); err != nil {
+			t.Fatal(err)
+		}
+		here.Close()
+		if h.readable.Load() != readable {
+			t.Errorf("%q is taken for readable: %t", written, !readable)
+		}
 	}
 }
