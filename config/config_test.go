@@ -103,7 +103,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	implicit, explicit := good(t, base), good(t, base+text.String())
-	explicit.Path, explicit.State, explicit.Archive, explicit.hash, explicit.Warnings = implicit.Path, implicit.State, implicit.Archive, implicit.hash, implicit.Warnings
+	explicit.Path, explicit.State, explicit.Archive, explicit.Log, explicit.hash, explicit.Warnings = implicit.Path, implicit.State, implicit.Archive, implicit.Log, implicit.hash, implicit.Warnings
 	if !reflect.DeepEqual(implicit, explicit) {
 		t.Errorf("defaults written out differ:\n%+v\n%+v", explicit, implicit)
 	}

@@ -136,7 +136,7 @@ func TestEncodings(t *testing.T) {
 		"tabs in comment": base + "\t# comment\n#\tcomment\nmode:\tobserve\t# x\n",
 	} {
 		got := good(t, text)
-		got.Path, got.State, got.Archive, got.hash, got.Warnings = want.Path, want.State, want.Archive, want.hash, want.Warnings
+		got.Path, got.State, got.Archive, got.Log, got.hash, got.Warnings = want.Path, want.State, want.Archive, want.Log, want.hash, want.Warnings
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v\nwant %+v", name, got, want)
 		}
