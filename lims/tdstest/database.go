@@ -25,9 +25,9 @@ type database struct {
 	name string
 
 	mu      sync.Mutex
-	db      *sql.DB // of one connection, or the memory would be another's
-	types   map[string]Type
-	version uint64 // the last rowversion given out
+	db      *sql.DB         // of one connection, or the memory would be another's
+	types   map[string]Type // of columns that are a CAST with a name, which SQLite does not tell
+	version uint64          // the last rowversion given out
 	open    []*transaction
 }
 
@@ -280,7 +280,6 @@ var sqliteErrors = []struct {
 	class   byte
 	message string
 }{
-	{regexp.MustCompile(`tdstest error \d+: `), 0, 16, ""},
 	{regexp.MustCompile(`no such table: (?:main\.)?([^ ]+)`), 208, 16, "Invalid object name '%s'."},
 	{regexp.MustCompile(`no such column: (?:lb\.)?"?([^ "]+)`), 207, 16, "Invalid column name '%s'."},
 	{regexp.MustCompile(`ambiguous column name: ([^ ]+)`), 209, 16, "Ambiguous column name '%s'."},
@@ -302,7 +301,7 @@ func explain(err error) error {
 		n, _ := strconv.ParseInt(m[1], 10, 32)
 		return Error{Number: int32(n), Class: 16, Message: m[2]}
 	}
-	for _, e := range sqliteErrors[1:] {
+	for _, e := range sqliteErrors {
 		if m := e.said.FindStringSubmatch(err.Error()); m != nil {
 			return Error{Number: e.number, Class: e.class, Message: fmt.Sprintf(e.message, m[1])}
 		}

@@ -12,8 +12,9 @@
 // of whom only the few shapes of statement that limsbridge sends are understood: any other fails the
 // test, so that a new statement is noticed.
 //
-// It does not promise to be SQL Server: it plans nothing, locks nothing, and knows no rights but
-// those that are denied. Passwords are compared and forgotten.
+// It does not promise to be SQL Server: it plans nothing, locks nothing but what is held with TABLOCKX,
+// knows no rights but those that are denied, and tells the type of an expression only where it is a CAST
+// with a name. Passwords are compared and forgotten.
 //
 // The protocol is that of [MS-TDS] (Tabular Data Stream Protocol), whose sections are named where
 // they are implemented.
