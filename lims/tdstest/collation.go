@@ -81,6 +81,20 @@ func guids(a, b string) int {
 	return bytes.Compare(key(a), key(b))
 }
 
+var types sync.Map // the types that were read, by their texts: each value of a column asks for its type
+
+// parsed is ParseType, of which most texts are asked for again and again.
+func parsed(text string) (Type, error) {
+	if t, ok := types.Load(text); ok {
+		return t.(Type), nil
+	}
+	t, err := ParseType(text)
+	if err == nil {
+		types.Store(text, t)
+	}
+	return t, err
+}
+
 var registered sync.Once
 
 // register tells SQLite of all that.
@@ -95,7 +109,7 @@ func register(t testing.TB) {
 			sqlite.RegisterCollationUtf8(byInstant, instants),
 			sqlite.RegisterCollationUtf8(byGUID, guids),
 			sqlite.RegisterDeterministicScalarFunction(convertTo, 2, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-				to, err := ParseType(fmt.Sprint(args[0]))
+				to, err := parsed(args[0].(string))
 				if err != nil {
 					return nil, err
 				}
