@@ -144,6 +144,9 @@ func (l *sqlLab) literal(v any) string {
 		text := "'" + strings.ReplaceAll(v, "'", "''") + "'"
 		if l.of == lims.SQLServer {
 			text = "N" + text
+			if strings.HasSuffix(v, "+00:00") { // an instant: what only speaks like SQL Server does not take a text for one
+				text = "CAST(" + text + " AS datetimeoffset(6))"
+			}
 		}
 		return text
 	case bool:
