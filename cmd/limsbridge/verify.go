@@ -24,7 +24,7 @@ import (
 func verifyCommand() *cobra.Command {
 	last := "7d"
 	var asJSON, asCSV bool
-	c := &cobra.Command{
+	c := inside(&cobra.Command{
 		Use: "verify", Short: "Compare what was submitted with the LIMS as it is now; sends nothing", Args: cobra.NoArgs,
 		Long: `Reads the LIMS again and compares it with what was submitted, as an inspector asks.
 
@@ -67,7 +67,7 @@ It reads the LIMS by row id and change stamp, in its peace: a week may take minu
 			}
 			return nil
 		},
-	}
+	})
 	c.Flags().StringVar(&last, "last", last, "what was accepted within this time, e.g. 7d or 12h")
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON: a line per difference, the numbers in the last")
 	c.Flags().BoolVar(&asCSV, "csv", false, "the differences as CSV")
@@ -78,6 +78,11 @@ It reads the LIMS by row id and change stamp, in its peace: a week may take minu
 // verify asks the running bridge, whose connection to the LIMS stays the only one, or verifies here
 // where none runs.
 func verify(ctx context.Context, cfg *config.Config, last time.Duration, yield func(bridge.Difference) error) (v bridge.Verified, err error) {
+	if s := served(ctx); s != nil {
+		if a, inForce, err := s.daemon.running(); err == nil {
+			return verification(a.reader, a.ledger, a.mapping, inForce)(ctx, last, yield)
+		}
+	}
 	v, err = control.Verify(ctx, cfg.State, last, yield)
 	if !errors.Is(err, control.ErrNotRunning) {
 		return v, err
