@@ -64,13 +64,13 @@ inner() { pgrep -P "${jobs_to_end[0]}" | head -1; }
 wine() { # wine SECONDS COMMAND...
     local limit=$1
     shift
-    nsenter -t "$(inner)" --mount --pid --root --wd=/work env -i PATH=/usr/bin:/bin HOME=/work WINEPREFIX=/work/prefix WINEDEBUG=-all LC_ALL=C.UTF-8 \
+    nsenter -t "$(inner)" --mount --pid --root env -i --chdir=/work PATH=/usr/bin:/bin HOME=/work WINEPREFIX=/work/prefix WINEDEBUG=-all LC_ALL=C.UTF-8 \
         timeout "$limit" wine "$@" 2>/dev/null | tr -d '\r'
     return "${PIPESTATUS[0]}"
 }
 drive=$work/prefix/drive_c
 until_true "Wine's start" 300 test -e "$drive/windows/system32/msiexec.exe"
-until_true "Wine's service manager" 120 wine 60 sc query
+until_true "Wine's service manager" 120 wine 60 sc query eventlog
 say "Wine runs: $(wine 60 cmd /c ver | tail -1)"
 
 program='C:\Program Files\limsbridge\limsbridge.exe'
