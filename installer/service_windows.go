@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/kardianos/service"
 	"golang.org/x/sys/windows"
@@ -83,21 +84,40 @@ func (s *Service) update() (err error) {
 		return err
 	}
 	defer w.Close()
-	c, err := w.Config()
-	if err != nil {
-		return err
-	}
 	words := []string{syscall.EscapeArg(s.Program)}
 	for _, a := range s.Arguments {
 		words = append(words, syscall.EscapeArg(a))
 	}
-	c.BinaryPathName = strings.Join(words, " ")
-	if s.Account == "" {
-		s.Account = c.ServiceStartName
-	} else {
-		c.ServiceStartName, c.Password = s.Account, s.Password
+	path, err := windows.UTF16PtrFromString(strings.Join(words, " "))
+	if err != nil {
+		return err
 	}
-	return w.UpdateConfig(c)
+	var account, password *uint16 // nil: as it is
+	if s.Account == "" {
+		s.Account, err = accountOf(w.Handle)
+	} else {
+		account, err = windows.UTF16PtrFromString(s.Account)
+		if err == nil {
+			password, err = windows.UTF16PtrFromString(s.Password)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	const same = windows.SERVICE_NO_CHANGE
+	return windows.ChangeServiceConfig(w.Handle, same, same, same, path, nil, nil, nil, account, password, nil)
+}
+
+// accountOf returns the account that a service runs as.
+func accountOf(service windows.Handle) (string, error) {
+	const most = 8 << 10 // bytes, what QueryServiceConfig writes at most
+	buffer := make([]byte, most)
+	config := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer[0]))
+	var needed uint32
+	if err := windows.QueryServiceConfig(service, config, most, &needed); err != nil {
+		return "", err
+	}
+	return windows.UTF16PtrToString(config.ServiceStartName), nil
 }
 
 // restartRising lets the manager start a service that ended again, after pauses that grow, also
