@@ -214,7 +214,7 @@ func TestServiceLife(t *testing.T) {
 	m.says(0, `ledger confirm-start --by A --why nothing-was-sent-by-hand`)
 	m.says(0, "reload", "in force")
 	m.hears("STATUS=ready")
-	m.says(0, "status", "running, ready", "next pass")
+	m.says(0, "status", "running, ready")
 
 	m.says(0, "pause --by A --why reagents", "the running bridge")
 	var s control.Status
@@ -270,6 +270,9 @@ func TestServiceLife(t *testing.T) {
 	defer l.Close()
 	if r := l.Recovery(); r.InDoubt != 0 || r.Replayed != 0 || r.Torn != 0 {
 		t.Errorf("the ledger was not closed in order: %+v", r)
+	}
+	if stats, err := l.Stats(time.Now()); err != nil || stats.InDoubt != 0 || stats.Sent != 1 {
+		t.Errorf("the call that was under way was not finished: %+v %v", stats, err)
 	}
 	if strings.Contains(m.log(), "6.5432") || strings.Contains(m.log(), sandbox.DefaultClientSecret) {
 		t.Error("the log holds a value or a secret")
