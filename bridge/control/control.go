@@ -162,6 +162,16 @@ func refuse(w http.ResponseWriter, err error) {
 	http.Error(w, err.Error(), status)
 }
 
+// Listens reports whether somebody answers on the socket in the state folder.
+func Listens(ctx context.Context, state string) bool {
+	c, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "unix", filepath.Join(state, socketName))
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
+}
+
 // Do asks the running bridge to do a. Like all calls here it returns ErrNotRunning where nobody
 // listens; any other error is the bridge's own.
 func Do(ctx context.Context, state string, a Act) error {

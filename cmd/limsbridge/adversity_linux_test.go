@@ -109,6 +109,11 @@ func (a *adversity) live(t *testing.T, program string, seed uint64) {
 		default:
 		}
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of its log:\n%s", log.tail())
+		}
+	})
 	reports := func() int { return e.api.Counts().Reports }
 
 	e.until("the first reports arrive", func() bool { alive(); return reports() >= 10 })
@@ -244,8 +249,12 @@ func failDisk(e *episode) { shell(e.T, "mount", "-o", "remount,abort", e.state) 
 
 // mendDisk is what an administrator does then, while the program tries again and again.
 func mendDisk(e *episode) {
-	e.until("the program lets go of the disk", func() bool { return syscall.Unmount(e.state, 0) == nil })
-	image := diskImage(filepath.Dir(e.config))
+	// The program's socket keeps the old mount busy, so the disk is copied to another one.
+	if err := syscall.Unmount(e.state, syscall.MNT_DETACH); err != nil {
+		e.Fatal(err)
+	}
+	image := diskImage(filepath.Dir(e.config)) + ".mended"
+	shell(e.T, "cp", diskImage(filepath.Dir(e.config)), image)
 	fsck := exec.CommandContext(e.Context(), "e2fsck", "-fy", image)
 	var mended *exec.ExitError // 1: errors were corrected
 	if out, err := fsck.CombinedOutput(); err != nil && (!errors.As(err, &mended) || mended.ExitCode() > 1) {

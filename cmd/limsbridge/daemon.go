@@ -366,9 +366,10 @@ func (s *socket) open(ctx context.Context, state string) {
 		select {
 		case <-s.done: // it failed; once more
 		default:
-			if s.state == state {
+			if s.state == state && control.Listens(ctx, state) {
 				return
 			}
+			// The folder is another one now, or another disk is mounted there.
 		}
 		s.close()
 	}
