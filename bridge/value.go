@@ -33,7 +33,9 @@ var (
 	oracleNumber = regexp.MustCompile(`^-?\.[0-9]+$`)
 	// commaNumber is a number, comparator or range whose points are commas.
 	commaNumber = regexp.MustCompile(`^(-|(<|>|<=|>=|≤|≥) ?)?(0|[1-9][0-9]*),[0-9]+$|^[0-9]+(,[0-9]+)? ?- ?[0-9]+(,[0-9]+)?$`)
-	thousands   = regexp.MustCompile(`^-?[1-9][0-9]{0,2}(\.[0-9]{3})+$`)
+	// thousands holds a number whose points stand between groups of three digits, alone or within a
+	// comparator or range.
+	thousands = regexp.MustCompile(`(^|[^0-9.])[1-9][0-9]{0,2}(\.[0-9]{3})+($|[^0-9.])`)
 	// textual forms of laboratory results; HL7 v2.5.1 type SN (2.A.70) writes the same ones in parts.
 	comparator = regexp.MustCompile(`^(<|>|<=|>=|≤|≥) ?[0-9]+(\.[0-9]+)?$`)
 	titre      = regexp.MustCompile(`^(<|>|<=|>=|≤|≥)? ?1:[1-9][0-9]*$`)
