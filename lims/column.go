@@ -1,8 +1,11 @@
 package lims
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -156,6 +159,21 @@ func (c column) problem(floatDigits int) string {
 		return text
 	}
 	return fmt.Sprintf("is %s, and must be %s: convert it in the view", typ, k.kindsAre)
+}
+
+var exactNumber = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
+
+// checkDecimal says whether a text can be bound as a value of a decimal column: a row id may have digits
+// behind the point, a change stamp counts in whole numbers.
+func (c column) checkDecimal(text string) error {
+	if c.role == changedAt {
+		_, err := strconv.ParseInt(text, 10, 64)
+		return err
+	}
+	if !exactNumber.MatchString(text) {
+		return errors.New("no exact number")
+	}
+	return nil
 }
 
 func plural(n int, one, many string) string {

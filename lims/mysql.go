@@ -95,15 +95,20 @@ func (mySQL) idOrder(c column, expr string) string {
 }
 
 func (mySQL) param(c column, _ int) string {
-	if c.kind == kindClock {
+	switch c.kind {
+	case kindClock:
 		return "CAST(? AS DATETIME(6))"
+	case kindDecimal: // a text would be compared as a binary number
+		return "CAST(? AS DECIMAL(65,30))"
 	}
 	return "?"
 }
 
 func (mySQL) bind(c column, text string) (any, error) {
 	switch c.kind {
-	case kindInteger, kindDecimal:
+	case kindDecimal:
+		return text, c.checkDecimal(text)
+	case kindInteger:
 		if strings.HasPrefix(c.typ, "UNSIGNED") {
 			return strconv.ParseUint(text, 10, 64)
 		}

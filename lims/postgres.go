@@ -35,6 +35,7 @@ func (postgres) setup(o Options) []string {
 		"SET application_name = " + literal(o.AppName),
 		"SET TimeZone = 'UTC'",
 		"SET DateStyle = 'ISO'",
+		"SET client_encoding = 'UTF8'", // else the server speaks the encoding of the database
 	}
 }
 
@@ -133,8 +134,7 @@ func (postgres) bind(c column, text string) (any, error) {
 	case kindInteger:
 		return strconv.ParseInt(text, 10, 64)
 	case kindDecimal:
-		_, err := strconv.ParseInt(text, 10, 64)
-		return text, err
+		return text, c.checkDecimal(text)
 	case kindUUID:
 		if len(text) != 36 || strings.Trim(text, "0123456789abcdefABCDEF-") != "" {
 			return nil, errors.New("no UUID")

@@ -191,8 +191,13 @@ func (sqlServer) param(c column, n int) string {
 // converting the column, without its index, and a datetime even with another result.
 func (sqlServer) bind(c column, text string) (any, error) {
 	switch c.kind {
-	case kindInteger, kindDecimal:
+	case kindInteger:
 		return strconv.ParseInt(text, 10, 64)
+	case kindDecimal:
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n, nil
+		}
+		return text, c.checkDecimal(text) // which the server converts to the column's type, not the other way round
 	case kindUUID:
 		var u mssql.UniqueIdentifier
 		if len(text) != 36 {
