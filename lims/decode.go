@@ -57,7 +57,7 @@ func (src *source) decode(values []any, row *Row) (at position) {
 			}
 		case changedAt:
 			at.stamp = text
-			if values[i] != nil && problem == "" && c.kind == kindClock {
+			if text != "" && problem == "" && c.kind == kindClock {
 				if r, ok := parseReading(text); ok {
 					row.Changed = r.instant(&src.zone)
 				} else {

@@ -223,7 +223,7 @@ func (r *Reader) CountUnstamped(ctx context.Context, s Source) (string, error) {
 // unstampedCount counts the rows without a stamp.
 func (src *source) unstampedCount() statement {
 	_, tail := src.d.limit(0)
-	return statement{text: "SELECT COUNT(*)\nFROM " + src.from + "\nWHERE " + src.expr(src.changed) + " IS NULL" + tail}
+	return statement{text: "SELECT COUNT(*)\nFROM " + src.from + "\nWHERE " + src.d.unstamped(src.changed, src.expr(src.changed)) + tail}
 }
 
 // Measure reads what changed since an instant, as a poll does, at most a page of it, and returns

@@ -123,6 +123,15 @@ func (d mySQL) greater(c column, expr, placeholder string) (left, right string) 
 	return d.idOrder(c, expr), placeholder
 }
 
+// unstamped takes 0000-00-00 for NULL: old tables have it as the default of columns that may not be NULL. It
+// is not named, since newer servers refuse to.
+func (mySQL) unstamped(c column, expr string) string {
+	if c.kind == kindClock {
+		return "(" + expr + " IS NULL OR " + expr + " < CAST('1000-01-01' AS DATETIME))"
+	}
+	return expr + " IS NULL"
+}
+
 func (mySQL) rowValues() bool { return false } // its optimizer reads the whole index for them
 
 func (mySQL) limit(n int) (head, tail string) { return limitClause(n) }
@@ -141,6 +150,9 @@ func (mySQL) text(c column, v any) (string, bool) {
 	b, ok := v.([]byte)
 	if !ok || c.kind == kindOther {
 		return "", false
+	}
+	if c.kind == kindClock && strings.HasPrefix(string(b), "0000-00-00") {
+		return "", true
 	}
 	if c.kind == kindClock && c.zoned {
 		return string(b) + "Z", true

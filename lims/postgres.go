@@ -150,6 +150,8 @@ func (d postgres) greater(c column, expr, placeholder string) (left, right strin
 	return d.idOrder(c, expr), placeholder
 }
 
+func (postgres) unstamped(_ column, expr string) string { return expr + " IS NULL" }
+
 func (postgres) rowValues() bool { return true }
 
 func (postgres) limit(n int) (head, tail string) { return limitClause(n) }

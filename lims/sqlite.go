@@ -108,6 +108,8 @@ func (sqliteDialect) greater(c column, expr, placeholder string) (left, right st
 	return expr, placeholder
 }
 
+func (sqliteDialect) unstamped(_ column, expr string) string { return expr + " IS NULL" }
+
 func (sqliteDialect) rowValues() bool { return true }
 
 func (sqliteDialect) limit(n int) (head, tail string) { return limitClause(n) }

@@ -245,6 +245,8 @@ func (d sqlServer) greater(c column, expr, placeholder string) (left, right stri
 	return d.idOrder(c, expr), placeholder
 }
 
+func (sqlServer) unstamped(_ column, expr string) string { return expr + " IS NULL" }
+
 func (sqlServer) rowValues() bool { return false }
 
 func (sqlServer) limit(n int) (head, tail string) {

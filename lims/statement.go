@@ -134,7 +134,7 @@ func (src *source) stampedPage(start string, after *position, limit int) (statem
 // unstampedPage reads a page of the rows without a stamp, behind a row.
 func (src *source) unstampedPage(after *position, limit int) (statement, error) {
 	b := &builder{src: src}
-	b.where("%s IS NULL", src.expr(src.changed))
+	b.where("%s", src.d.unstamped(src.changed, src.expr(src.changed)))
 	b.where("%s IS NOT NULL", src.expr(src.id))
 	if after != nil {
 		left, right := b.idArg(after.id)

@@ -312,3 +312,64 @@ func TestStampsWithZone(t *testing.T) {
 		}
 	})
 }
+
+// What a database has instead of NULL is no stamp either: the sweep sees such rows, and check counts them.
+func TestStampsThatAreNone(t *testing.T) {
+	none := map[string]string{lims.MySQL: "0000-00-00 00:00:00"}
+	databases(t, func(t *testing.T, d database) {
+		stamp, ok := none[d.kind()]
+		if !ok {
+			t.Skip("NULL is all that this database has")
+		}
+		d.results(t, "id", "stamp")
+		d.put(t, 1, stampAgo(time.Hour))
+		d.put(t, 2, nil)
+		l := d.sql(t)
+		l.exec(t, "SET sql_mode = ''; INSERT INTO base_results (row_id, changed_at, status) VALUES (3, '"+stamp+"', 'A'), (4, '"+stamp+"', 'A'), (5, '"+stamp+"', 'A'); SET sql_mode = DEFAULT")
+		r := d.reader(t, small)
+		var ids []string
+		err := r.Unstamped(t.Context(), lims.Results, func(rows []lims.Row) error {
+			for _, row := range rows {
+				ids = append(ids, row.ID)
+				if row.Stamp != "" || row.Problem != "" {
+					t.Errorf("row %s: stamp %q, problem %q", row.ID, row.Stamp, row.Problem)
+				}
+			}
+			return nil
+		})
+		if want := []string{"2", "3", "4", "5"}; err != nil || !slices.Equal(ids, want) {
+			t.Errorf("without a stamp: %v (%v), want %v", ids, err, want)
+		}
+		if n, err := r.CountUnstamped(t.Context(), lims.Results); err != nil || n != "4" {
+			t.Errorf("counted %s (%v), want 4", n, err)
+		}
+		if ids, _ := poll(t, r, lims.Cursor{Stamp: stampAgo(2 * time.Hour)}, 0); !slices.Equal(ids, []string{"1"}) {
+			t.Errorf("polled %v", ids)
+		}
+	})
+}
+
+// PostgreSQL's stamps may be of no day that a clock shows: such rows are told of, and stand in nobody's way.
+func TestStampsBeyondTheCalendar(t *testing.T) {
+	d := database{lab: openServer(t, lims.Postgres)}
+	for _, kind := range []string{"stamp", "instant"} {
+		columns := resultColumns("id", kind)
+		d.create(t, kind, columns...)
+		odd := []string{"-infinity", "0044-03-15 00:00:00 BC", stampAgo(time.Hour), "12026-11-01 00:00:00", "infinity"}
+		for i, stamp := range odd {
+			d.insert(t, kind, resultKeys, result(i, stamp))
+		}
+		r := d.reader(t, func(o *lims.Options) { o.Results, o.PageSize = lims.Query{View: kind}, 1 })
+		ids, cursor := poll(t, r, lims.Cursor{}, 0)
+		if want := []string{"0", "1", "2", "3", "4"}; !slices.Equal(ids, want) {
+			t.Errorf("%s: read %v, want %v", kind, ids, want)
+		}
+		if !strings.HasPrefix(cursor.Stamp, odd[2][:10]) {
+			t.Errorf("%s: the cursor stands at %q, want that of today", kind, cursor.Stamp)
+		}
+		d.insert(t, kind, resultKeys, result(9, stampAgo(time.Minute)))
+		if ids, _ := poll(t, r, cursor, time.Minute); !slices.Equal(ids, []string{"2", "9", "3", "4"}) {
+			t.Errorf("%s: then read %v", kind, ids)
+		}
+	}
+}
