@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/kardianos/service"
 )
@@ -37,9 +40,14 @@ var ErrInstalled = errors.New("the service is installed already: --again brings 
 // accept as a service's name.
 var instanceForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)
 
+// taken are the folders of the first service beside which those of an instance lie.
+var taken = []string{"archive", "journal", "log", "secrets", "state"}
+
 // ValidInstance reports whether a service can be told apart by this name: letters, digits, dash
-// and underscore, at most 32.
-func ValidInstance(name string) bool { return name == "" || instanceForm.MatchString(name) }
+// and underscore, at most 32, and no name that a folder of the first service has.
+func ValidInstance(name string) bool {
+	return name == "" || instanceForm.MatchString(name) && !slices.Contains(taken, strings.ToLower(name))
+}
 
 // base is the service's name without an instance.
 const base = "limsbridge"
@@ -70,6 +78,24 @@ func (s Service) Install(again bool) (warnings []string, err error) {
 		return nil, ErrInstalled
 	}
 	return s.install(state != Missing)
+}
+
+// ownFolder refuses a folder that serves more than limsbridge: the rights on it, and on all that is in it,
+// are about to be given to the service.
+func ownFolder(folder string) error {
+	clean, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	if real, err := filepath.EvalSymlinks(clean); err == nil {
+		clean = real
+	}
+	for _, pattern := range systemFolders() {
+		if is, err := filepath.Match(fold(pattern), fold(clean)); is && err == nil {
+			return fmt.Errorf("the folder %s is not limsbridge's alone, so its rights were left as they are: put the configuration, and what it names as state, log.folder and archive.folder, into folders of their own, such as %s", folder, filepath.Join(folder, base))
+		}
+	}
+	return nil
 }
 
 // Uninstall makes the manager forget the service. It touches no file of the service's own:

@@ -37,6 +37,17 @@ func rights(error) string {
 	return ""
 }
 
+// systemFolders are patterns of folders that are never one program's own (hier(7)), and of people's.
+func systemFolders() []string {
+	return []string{
+		"/", "/bin", "/boot", "/dev", "/etc", "/home", "/home/*", "/lib*", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/run/user", "/run/user/*",
+		"/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/*", "/usr/local/*", "/var", "/var/*",
+	}
+}
+
+// fold leaves paths as they are: their case counts here.
+func fold(path string) string { return path }
+
 func (s Service) options() service.KeyValue {
 	text, err := s.Unit()
 	if err != nil {
@@ -109,6 +120,10 @@ func (s Service) share() error {
 	}
 	var errs []error
 	for _, folder := range s.Reads {
+		if err := ownFolder(folder); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		errs = append(errs, os.MkdirAll(folder, 0o750), os.Chown(folder, -1, gid), os.Chmod(folder, 0o2750)) //nolint:gosec // the group reads it: that is the service
 		files, err := os.ReadDir(folder)
 		errs = append(errs, err)
@@ -119,6 +134,10 @@ func (s Service) share() error {
 		}
 	}
 	for _, folder := range s.Writes {
+		if err := ownFolder(folder); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		errs = append(errs, os.MkdirAll(folder, 0o700), HandOver(folder, uid, gid))
 	}
 	return errors.Join(errs...)
@@ -133,10 +152,13 @@ func HandOver(folder string, uid, gid int) error {
 	}
 	defer root.Close()
 	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		var info fs.FileInfo
+		if err == nil {
+			info, err = d.Info()
 		}
-		info, err := d.Info()
+		if path != "." && errors.Is(err, fs.ErrNotExist) {
+			return nil // the service, which runs meanwhile, removed it
+		}
 		if err != nil {
 			return err
 		}
@@ -144,6 +166,9 @@ func HandOver(folder string, uid, gid int) error {
 		if !ok || stat.Uid != 0 || !d.IsDir() && (!d.Type().IsRegular() || stat.Nlink > 1) {
 			return nil
 		}
-		return root.Lchown(path, uid, gid)
+		if err := root.Lchown(path, uid, gid); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +26,26 @@ func rights(err error) string {
 	}
 	return ""
 }
+
+// systemFolders are patterns of folders that are never one program's own, and of people's.
+func systemFolders() []string {
+	all := []string{`?:\`, `\\*\*`, `\\*\*\`}
+	for _, name := range []string{"ProgramFiles", "ProgramFiles(x86)", "ProgramW6432", "ProgramData", "PUBLIC", "USERPROFILE"} {
+		if folder := os.Getenv(name); folder != "" {
+			all = append(all, filepath.Clean(folder))
+		}
+	}
+	if windows := os.Getenv("SystemRoot"); windows != "" {
+		all = append(all, windows, filepath.Join(windows, "*"), filepath.Join(windows, "System32", "*"))
+	}
+	if profile := os.Getenv("USERPROFILE"); profile != "" {
+		all = append(all, filepath.Dir(profile), filepath.Join(profile, "Desktop"), filepath.Join(profile, "Documents"), filepath.Join(profile, "Downloads"))
+	}
+	return all
+}
+
+// fold makes paths that differ by case alone the same.
+func fold(path string) string { return strings.ToLower(path) }
 
 func (s Service) options() service.KeyValue {
 	return service.KeyValue{
@@ -150,6 +171,9 @@ const (
 // protect makes a folder one of the system, of administrators and of this account; nobody else
 // sees what is in it.
 func protect(folder string, sid *windows.SID, rights string) (warnings []string) {
+	if err := ownFolder(folder); err != nil {
+		return []string{err.Error()}
+	}
 	err := os.MkdirAll(folder, 0o700)
 	if err == nil {
 		err = setAccess(folder, fmt.Sprintf("D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%s;;;%s)", rights, sid))

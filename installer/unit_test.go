@@ -18,7 +18,8 @@ func TestUnit(t *testing.T) {
 		}, []string{"Requires=", "Wants=", "ReadWritePaths", "network-online"}},
 		{"of an instance", Service{Instance: "west", Arguments: []string{"run", "--name", "west"}}, []string{
 			"\nExecStart=/usr/bin/limsbridge run --name west\n", "\nExecReload=/usr/bin/limsbridge reload --name west\n", "\nStateDirectory=limsbridge/west\n",
-		}, nil},
+			"\nLoadCredential=whoop-client-secret:limsbridge-west.whoop-client-secret\n", "\nLoadCredential=lims-password:limsbridge-west.lims-password\n",
+		}, []string{"LoadCredential=lims-password\n"}}, // another lab's would win over its own
 		{"of files elsewhere", Service{
 			Program: "/opt/our lab/limsbridge", Arguments: []string{"run", "--config", "/home/lab/50%/limsbridge.yaml"}, Account: "lab",
 			Reads: []string{"/home/lab/50%"}, Writes: []string{"/home/lab/50%/state", "/var/lib/limsbridge"},
@@ -47,7 +48,7 @@ func TestUnit(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for name, valid := range map[string]bool{"": true, "west": true, "lab_2-b": true, "../west": false, "a b": false, "-x": false, strings.Repeat("a", 33): false} {
+	for name, valid := range map[string]bool{"": true, "west": true, "lab_2-b": true, "../west": false, "a b": false, "secrets": false, "Journal": false, "secrets2": true, "-x": false, strings.Repeat("a", 33): false} {
 		if ValidInstance(name) != valid {
 			t.Errorf("%q: %v", name, !valid)
 		}

@@ -85,6 +85,9 @@ func (d *daemon) run(ctx context.Context) error {
 		var failed *ledger.FailedError
 		switch {
 		case ctx.Err() != nil:
+			if _, wrong := errors.AsType[*problemsError](err); wrong || errors.Is(err, context.Canceled) {
+				return nil // it was stopped while something was in the way
+			}
 			return err
 		case err == nil:
 			continue // another configuration
@@ -355,6 +358,7 @@ func (b *bell) ring() {
 type socket struct {
 	daemon *daemon
 	state  string
+	said   string // why it could not be opened, when that was last told; "": it was open
 	stop   context.CancelFunc
 	done   chan struct{}
 }
@@ -374,17 +378,28 @@ func (s *socket) open(ctx context.Context, state string) {
 		s.close()
 	}
 	if err := os.MkdirAll(state, 0o700); err != nil {
-		s.daemon.log.Warn("the command line cannot reach this service", "reason", err.Error())
+		s.cannot(err)
 		return
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.state, s.done = state, make(chan struct{})
 	go func(done chan struct{}) {
 		defer close(done)
-		if err := control.Serve(ctx, state, s.daemon.answers()); err != nil {
-			s.daemon.log.Warn("the command line cannot reach this service", "reason", err.Error())
+		err := control.Serve(ctx, state, s.daemon.answers())
+		if err == nil {
+			s.said = ""
+			return
 		}
+		s.cannot(err)
 	}(s.done)
+}
+
+// cannot tells once of what keeps the socket from being opened.
+func (s *socket) cannot(err error) {
+	if s.said != err.Error() {
+		s.said = err.Error()
+		s.daemon.log.Warn("the command line cannot reach this service", "reason", s.said)
+	}
 }
 
 func (s *socket) close() {

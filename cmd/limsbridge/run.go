@@ -52,14 +52,14 @@ func runManaged(ctx context.Context, s installer.Service, path string, load func
 	defer file.Close()
 	d := newDaemon(path, load, log)
 	d.watch.logging = file.Problem
-	d.told = manager.Ready // running is ready for the manager: what is in the way stands in the status
+	d.told = manager.Ready   // running is ready for the manager: what is in the way stands in the status
+	ctx = withReload(ctx, d) // before anybody is told that it runs
 	manager.Ready("starting")
 	stopped := context.AfterFunc(ctx, func() {
 		manager.Stopping()
 		log.Info("stopping: what is under way is finished")
 	})
 	defer stopped()
-	ctx = withReload(ctx, d)
 	go func() {
 		for {
 			select {

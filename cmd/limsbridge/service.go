@@ -38,7 +38,7 @@ ledger, logs and a socket of its own.`,
 func serviceOf(cmd *cobra.Command) (installer.Service, error) {
 	name, _ := cmd.Flags().GetString("name")
 	if !installer.ValidInstance(name) {
-		return installer.Service{}, &exitError{exitConfig, errors.New("--name has letters, digits, dashes and underscores, at most 32")}
+		return installer.Service{}, &exitError{exitConfig, errors.New("--name has letters, digits, dashes and underscores, at most 32; archive, journal, log, secrets and state are taken")}
 	}
 	s := installer.Service{Instance: name, Arguments: []string{"run"}}
 	if name != "" {
