@@ -84,7 +84,7 @@ if [ ! -e "$roots/$suite/.complete" ]; then
     say "a clean Debian $suite (kept in $roots)"
     rm -rf "${roots:?}/$suite"
     quietly debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates --keyring=$keyring \
-        $suite "$roots/$suite" http://deb.debian.org/debian
+        $suite "$roots/$suite"
     touch "$roots/$suite/.complete"
 fi
 cp -a "$roots/$suite/." "$root/"

@@ -45,7 +45,7 @@ if [ ! -e "$root/.complete" ]; then
     say "a Debian trixie with Wine (once, kept in $roots)"
     command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends debootstrap debian-archive-keyring; }
     rm -rf "$root"
-    debootstrap --variant=minbase --include=ca-certificates trixie "$root" http://deb.debian.org/debian >"$work/debootstrap.log" 2>&1
+    debootstrap --variant=minbase --include=ca-certificates trixie "$root" >"$work/debootstrap.log" 2>&1
     DEBIAN_FRONTEND=noninteractive chroot "$root" sh -c 'apt-get update && apt-get install -y --no-install-recommends wine wine64' >"$work/apt.log" 2>&1
     touch "$root/.complete"
 fi
