@@ -79,8 +79,9 @@ func TestMySQLWrites(t *testing.T) {
 		{"GRANT ALL PRIVILEGES ON `test`.* TO `x`@`%` WITH GRANT OPTION"},
 		{"GRANT CREATE ROUTINE, INSERTED ON `odd`.* TO `x`@`%`"},
 		{"GRANT `reader` TO `x`@`%`"},
+		{"GRANT DELETE ON `my lab`.* TO `x`@`%`"},
 	}}
-	want := []string{"`lims`.`result` (INSERT, UPDATE)", "`test`.* (ALL PRIVILEGES)"}
+	want := []string{"`lims`.`result` (INSERT, UPDATE)", "`test`.* (ALL PRIVILEGES)", "`my lab`.* (DELETE)"}
 	if got := (mySQL{}).writes(a); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

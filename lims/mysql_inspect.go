@@ -22,7 +22,7 @@ func (mySQL) missing(object string) string {
 
 func (mySQL) writable() string { return "SHOW GRANTS" }
 
-var grant = regexp.MustCompile(`^GRANT (.+?) ON (\S+) TO `)
+var grant = regexp.MustCompile(`^GRANT (.+?) ON (.+?) TO `)
 
 // writes keeps of SHOW GRANTS only what writes, and of that only rights and names: in MariaDB its
 // lines hold the password's hash.

@@ -14,7 +14,9 @@ CREATE OR REPLACE SQL SECURITY DEFINER VIEW whoop.orders AS
 SELECT
     t.test_id          AS row_id,           -- CHECK: the key of the row, never used again
     -- The newest of all stamps that a change may touch; a release often touches the
-    -- parent only. One NULL would make the whole NULL, hence the COALESCE.
+    -- parent only. One NULL would make the whole NULL, hence the COALESCE. All must be of one
+    -- type: the bridge's session is in UTC, and there a TIMESTAMP beside a DATETIME would be its
+    -- reading in UTC. Write CONVERT_TZ(stamp, @@session.time_zone, 'America/Chicago') for the former.
     GREATEST(COALESCE(t.changed_at, s.changed_at), COALESCE(s.changed_at, t.changed_at)) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK: WHOOP's requisition (a UUID)
     t.test_code        AS order_code,       -- CHECK: the LIMS's own code of the test

@@ -15,6 +15,8 @@ CREATE OR REPLACE VIEW whoop.orders AS
 SELECT
     t.test_id          AS row_id,           -- CHECK: the key of the row, never used again
     -- The newest of all stamps that a change may touch; a release often touches the parent only.
+    -- All must be of one type: the bridge's session is in UTC, and there a timestamp beside a
+    -- timestamptz would count as UTC. Write (stamp AT TIME ZONE 'America/Chicago') for the former.
     GREATEST(t.changed_at, s.changed_at) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK: WHOOP's requisition (a UUID)
     t.test_code        AS order_code,       -- CHECK: the LIMS's own code of the test
