@@ -299,7 +299,9 @@ func TestServiceKilled(t *testing.T) {
 	}
 	m.reports()
 	_ = m.process.Process.Kill()
-	<-m.ended
+	if err := <-m.ended; err == nil {
+		t.Error("killed, and it ended well")
+	}
 	if once.Wait() == nil {
 		t.Error("a command whose service died succeeded")
 	}

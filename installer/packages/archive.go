@@ -52,7 +52,7 @@ func pack(w writer, as, path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // read only, nothing to lose
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return err

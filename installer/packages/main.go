@@ -59,8 +59,8 @@ func run(args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Println(uuid.NewSHA1(space, []byte(args[1]))) // RFC 9562, version 5
-		return nil
+		_, err = fmt.Fprintln(os.Stdout, uuid.NewSHA1(space, []byte(args[1]))) // RFC 9562, version 5
+		return err
 	}
 	return errors.New(usage)
 }

@@ -62,13 +62,13 @@ func sbom(w io.Writer, version string, programs []string, at time.Time) error {
 		return err
 	}
 	main := component{Type: "application", Ref: "limsbridge", Name: "limsbridge", Version: version, Licences: []licence{{"Apache-2.0"}}}
-	identity := version
+	identity := []string{version}
 	for _, p := range programs {
 		sum, err := sha256Of(p)
 		if err != nil {
 			return err
 		}
-		identity += " " + sum
+		identity = append(identity, sum)
 		main.Components = append(main.Components, component{Type: "file", Name: filepath.Base(p), Hashes: []hash{{"SHA-256", sum}}})
 	}
 	number := strings.TrimPrefix(strings.Fields(goVersion)[0], "go")
@@ -95,7 +95,7 @@ func sbom(w io.Writer, version string, programs []string, at time.Time) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(billOfMaterials{
-		Format: "CycloneDX", SpecVersion: "1.6", SerialNumber: uuid.NewSHA1(uuid.NameSpaceURL, []byte(identity)).URN(), Version: 1,
+		Format: "CycloneDX", SpecVersion: "1.6", SerialNumber: uuid.NewSHA1(uuid.NameSpaceURL, []byte(strings.Join(identity, " "))).URN(), Version: 1,
 		Metadata:   metadata{at.Format(time.RFC3339), main},
 		Components: components, Dependencies: []dependsOn{on},
 	})

@@ -83,7 +83,9 @@ func run(ctx context.Context) error {
 		<-ctx.Done()
 		_ = server.Close() // the test is over
 	}()
-	fmt.Println(url)
+	if _, err := fmt.Fprintln(os.Stdout, url); err != nil {
+		return err
+	}
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
