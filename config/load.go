@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	_ "time/tzdata" // Windows has no time zone data base
 )
@@ -74,11 +75,13 @@ func parse(name, abs string, raw []byte) (*Config, Problems) {
 	d.src = src
 	if tabs := src.tabs(); tabs != nil {
 		src.unread = true
+		d.salvage(raw)
 		return c, d.finish(append(problems, tabs...))
 	}
 	root, mended, more := src.parse()
 	problems = append(problems, more...)
 	if src.unread {
+		d.salvage(raw)
 		return c, d.finish(problems)
 	}
 	d.mended = mended
@@ -100,6 +103,17 @@ func parse(name, abs string, raw []byte) (*Config, Problems) {
 	d.rules()
 	d.fetchSecrets()
 	return c, d.finish(problems)
+}
+
+// salvage takes the state folder from a text that cannot be parsed: there the service answers, whose
+// configuration in force this was before somebody changed it.
+func (d *decoder) salvage(raw []byte) {
+	for line := range strings.SplitSeq(string(raw), "\n") {
+		if strings.HasPrefix(line, "state:") && len(line) < len(raw) {
+			alone, _ := parse(d.src.name, d.c.Path, []byte(line))
+			d.c.State = alone.State
+		}
+	}
 }
 
 // finish sorts the problems and shows their lines, now that all that must not be shown is known.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -70,5 +71,20 @@ func TestWrongFiles(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, want)
 			}
 		})
+	}
+}
+
+// The service of a file that somebody broke still answers in its state folder, and is found there.
+func TestStateOfBrokenFile(t *testing.T) {
+	for _, broken := range []string{"mode: \"observe\nstate: /srv/ledger # here\n", "state: /srv/ledger\n\tmode: observe\n", "a: [\nstate: '/srv/ledger'\nb: }\n"} {
+		c, problems := parse(FileName, filepath.Join(t.TempDir(), FileName), []byte(broken))
+		if len(problems) == 0 || filepath.ToSlash(c.State) != "/srv/ledger" && runtime.GOOS != "windows" {
+			t.Errorf("%q: %s, %s", broken, c.State, problems.Error())
+		}
+	}
+	for _, broken := range []string{"state: \"x", "state: [\n", "state: \"x\nstate: \"x\n"} { // it ends
+		if c, _ := parse(FileName, filepath.Join(t.TempDir(), FileName), []byte(broken)); c == nil || c.State == "" {
+			t.Errorf("%q: no folder", broken)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 // Call is a command line that is to run inside the running bridge, with its rights.
 type Call struct {
 	Args     []string `json:"args"`
+	Config   string   `json:"config,omitempty"`   // the configuration's file that the caller means; "": the service's own
 	Version  string   `json:"version"`            // the caller's
 	Terminal bool     `json:"terminal,omitempty"` // the caller's output is a terminal, and no file
 	// User is the operating system's user as the caller says; the server prefers what the

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func inside(c *cobra.Command) *cobra.Command {
 			cfg = config.Blank(configPath(cmd))
 		}
 		status, err := control.Run(cmd.Context(), cfg.State, control.Call{
-			Args: commandLine(cmd, args), Version: version, User: osUser(), Terminal: isTerminal(cmd.OutOrStdout()),
+			Args: commandLine(cmd, args), Config: cfg.Path, Version: version, User: osUser(), Terminal: isTerminal(cmd.OutOrStdout()),
 		}, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		switch {
 		case errors.Is(err, control.ErrNotRunning):
@@ -53,8 +54,8 @@ func inside(c *cobra.Command) *cobra.Command {
 // insideKey marks the commands that the service runs for its callers, and no others.
 const insideKey = "inside"
 
-// commandLine is the command as it was written, without what names the configuration: the service
-// has its own.
+// commandLine is the command as it was written, without what names the configuration, which a call
+// names for itself.
 func commandLine(cmd *cobra.Command, args []string) []string {
 	line := strings.Fields(cmd.CommandPath())[1:]
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -100,12 +101,33 @@ func (d *daemon) command(ctx context.Context, call control.Call, out, errs io.Wr
 		where += ", which is of version " + version
 	}
 	fmt.Fprintf(errs, "(%s, as %s)\n", where, asUser())
-	args := slices.Clone(call.Args)
-	c.SetArgs(append([]string{"--config", d.path()}, args...))
+	// Who has another file checked before it takes the place of the service's own means that one.
+	path := cmp.Or(call.Config, d.path())
+	if !sameFile(path, d.path()) {
+		if found.Name() == "once" || found.Name() == "verify" {
+			fmt.Fprintf(errs, "limsbridge: the service works by %s, and not by %s\n", d.path(), path)
+			return exitConfig
+		}
+		fmt.Fprintf(errs, "(by %s; the service itself has %s)\n", path, d.path())
+	}
+	c.SetArgs(append([]string{"--config", path}, call.Args...))
 	c.SetOut(out)
 	c.SetErr(errs)
 	c.SetIn(strings.NewReader(""))
 	return execute(context.WithValue(ctx, servedKey{}, &service{d, call}), c)
+}
+
+// sameFile reports whether two paths lead to one file; where one leads nowhere, whether they are the same.
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 func (d *daemon) path() string {

@@ -223,6 +223,13 @@ func TestServiceLife(t *testing.T) {
 	}
 	m.says(0, "resume --by A --why replaced", "the running bridge")
 
+	inForce := m.config // another file is checked, where one is named, before it takes this one's place
+	file(t, m.dir, "next.yaml", "mode: sned\n")
+	m.config = filepath.Join(m.dir, "next.yaml")
+	m.says(exitConfig, "check", "inside the service", "next.yaml", "sned")
+	m.says(exitConfig, "once", "and not by "+m.config)
+	m.config = inForce
+
 	file(t, m.dir, "limsbridge.yaml", "mode: sned\n")
 	m.says(exitConfig, "reload", "sned")
 	m.says(exitAttention, "status", "running, ready", "not the one in force")
