@@ -114,8 +114,20 @@ func (d *daemon) command(ctx context.Context, call control.Call, out, errs io.Wr
 	c.SetOut(out)
 	c.SetErr(errs)
 	c.SetIn(strings.NewReader(""))
-	return execute(context.WithValue(ctx, servedKey{}, &service{d, call}), c)
+	changed := d.changed.next()
+	status := execute(context.WithValue(ctx, servedKey{}, &service{d, call}), c)
+	select {
+	case <-changed:
+		if status != 0 {
+			fmt.Fprintln(errs, meanwhile)
+		}
+	default:
+	}
+	return status
 }
+
+// meanwhile explains whatever else a command says whose service was taken from below it.
+const meanwhile = "the service was reloaded or stopped meanwhile: see `limsbridge status`, and try it again"
 
 // sameFile reports whether two paths lead to one file; where one leads nowhere, whether they are the same.
 func sameFile(a, b string) bool {

@@ -192,6 +192,7 @@ func (d *daemon) life(ctx context.Context, cfg *config.Config) (err error) {
 		d.mu.Lock()
 		d.live = nil
 		d.mu.Unlock()
+		d.changed.ring() // before what others may be reading is closed below them
 		err = errors.Join(err, a.Close())
 	}()
 	d.log.Info("running", "version", version, "mode", string(cfg.Mode), "every", cfg.Database.Every.String())

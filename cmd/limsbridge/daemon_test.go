@@ -3,12 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"limsbridge/bridge/control"
 
 	"limsbridge/config"
 )
@@ -42,4 +47,78 @@ func TestToldOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Reloads, passes, questions and commands at once: each is answered, the last configuration is the one
+// in force, and the ledger is closed in order. It is for the race detector above all.
+func TestReloadStorm(t *testing.T) {
+	dir := t.TempDir()
+	lab(t, dir, "value TEXT, unit TEXT, status TEXT")
+	path := file(t, dir, "limsbridge.yaml", `mode: observe
+time_zone: UTC
+patient_check: off
+lims: {type: sqlite, file: lab.db, orders: whoop_orders, results: whoop_results, pace: 0, every: 1h}
+whoop: {url: "http://127.0.0.1:9", client_id: a, client_secret: b}
+status:
+  orders: {U: accepted, A: complete}
+  results: {A: released}
+tests:
+  CBC: {results: {WBC: {code: WBC}}}
+`)
+	c := root()
+	c.SetArgs([]string{"init", "--lims", "generic", "--db", "sqlite", "--dir", dir})
+	c.SetOut(new(bytes.Buffer))
+	if status := execute(t.Context(), c); status != 0 {
+		t.Fatal("no ledger")
+	}
+	d := newDaemon(path, func() (*config.Config, config.Problems) { return config.Load(path) }, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.run(ctx) }()
+	if err := d.reload(t.Context()); err != nil { // also while it begins
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	each := func(n int, do func() error) {
+		for range n {
+			all.Go(func() {
+				for range 20 {
+					if err := do(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	a := d.answers()
+	each(2, func() error { return a.Reload(t.Context()) })
+	each(1, func() error { // of these a reload may end one
+		_, _ = a.Status()
+		_, _ = a.Holds()
+		_, _, _ = d.passNow(t.Context())
+		return nil
+	})
+	each(1, func() error {
+		var errs bytes.Buffer
+		if status := a.Command(t.Context(), control.Call{Args: []string{"codes", "--"}, Version: version}, new(bytes.Buffer), &errs); status != 0 && !strings.Contains(errs.String(), meanwhile) {
+			return fmt.Errorf("status %d: %s", status, errs.String())
+		}
+		return nil
+	})
+	all.Wait()
+	if err := d.reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if s, err := d.status(); err != nil || s.Changed || s.ConfigHash == "" {
+		t.Errorf("%+v %v", s, err)
+	}
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it does not end")
+	}
 }

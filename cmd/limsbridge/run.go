@@ -149,7 +149,7 @@ func (d *daemon) passNow(ctx context.Context) (bridge.Ledger, *bridge.Summary, e
 	case p := <-done:
 		return a.ledger, p.sum, p.err
 	case <-changed:
-		return nil, nil, errors.New("the service was reloaded or stopped meanwhile; see `limsbridge status`")
+		return nil, nil, errors.New(meanwhile)
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
