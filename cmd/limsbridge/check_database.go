@@ -55,18 +55,18 @@ func (k *checker) database(ctx context.Context, cfg *config.Config, problems con
 	d := &databaseCheck{checker: k, ctx: ctx, cfg: cfg, reader: reader, took: map[lims.Source]time.Duration{}}
 	if d.connection() {
 		d.rights()
-		readable := 0
+		readable := map[lims.Source]bool{}
 		for _, s := range []lims.Source{lims.Orders, lims.Results} {
 			if d.source(s) {
 				d.cost(s)
 				d.stamps(s)
-				readable++
+				readable[s] = true
 			}
 		}
-		if readable == 2 {
+		if len(readable) == 2 {
 			d.pace()
 		}
-		d.rows(last)
+		d.rows(last, readable)
 	}
 	if showSQL {
 		fmt.Fprintln(k.out, "\nEvery statement that can ever run on the LIMS:")
@@ -300,8 +300,9 @@ func (d *databaseCheck) pace() {
 	d.ok("lims pace", fmt.Sprintf("%s: every %s, as written", text, config.Span(db.Every)))
 }
 
-// rows counts what the rows of the last days say against the mapping.
-func (d *databaseCheck) rows(last time.Duration) {
+// rows counts what the rows of the last days say against the mapping. That a source is not
+// readable was said before; one whose rows fail all the same is.
+func (d *databaseCheck) rows(last time.Duration, readable map[lims.Source]bool) {
 	mapping, err := d.cfg.Mapping()
 	if err != nil {
 		d.fail("tests", err.Error())
@@ -312,8 +313,12 @@ func (d *databaseCheck) rows(last time.Duration) {
 		census := mapping.Census()
 		more, err := since(d.ctx, d.reader, s, last, func(rows []lims.Row) { census.Add(rows) })
 		if err != nil {
-			if _, misfit := errors.AsType[*lims.Misfit](err); !misfit { // that the source cannot be read was said before
+			_, misfit := errors.AsType[*lims.Misfit](err)
+			switch {
+			case !misfit:
 				d.leftOut(what, err.Error())
+			case readable[s]:
+				d.broken(what, err)
 			}
 			continue
 		}

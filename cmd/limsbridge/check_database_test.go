@@ -113,6 +113,22 @@ func TestCheckDatabase(t *testing.T) {
 	tellsAll(t, out, "warning orders rows none changed in the last 30 days: is it the right view?")
 }
 
+// A view that fails on a row is told, though its columns fit, and without the server's words: they
+// may quote the row.
+func TestCheckTellsAFailingView(t *testing.T) {
+	db, path := mapped(t)
+	for _, q := range []string{
+		`ALTER TABLE whoop_results RENAME TO base`,
+		`CREATE VIEW whoop_results AS SELECT row_id, changed_at, requisition_id, order_code, result_code, json(value || 'SENTINEL') AS value, unit, status FROM base`,
+	} {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _ := command(t, "check", "--config", path)
+	tellsAll(t, out, "failure results")
+}
+
 // What codes prints is YAML that loads once its places are filled in, and then everything is known.
 func TestCodesAreFilledIn(t *testing.T) {
 	_, path := mapped(t)
