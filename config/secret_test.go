@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -151,6 +152,16 @@ func TestSecretChanges(t *testing.T) {
 	}
 }
 
+// A carriage return alone ends a line for YAML, and not for whoever looks for the line to show.
+func TestBrokenLineKeepsSecrets(t *testing.T) {
+	for _, line := range []string{"proxy: h\rttp:: u:" + sentinel + "@proxy:8080", "client_secret: x\r: " + sentinel, "password: \"a\rb: " + sentinel} {
+		_, problems := parse("limsbridge.yaml", "/nowhere/limsbridge.yaml", []byte("whoop:\n  client_id: id\n  "+line+"\n"))
+		if told := problems.Error(); len(problems) == 0 || strings.Contains(told, sentinel) {
+			t.Errorf("%q: told: %s", line, told)
+		}
+	}
+}
+
 // TestBrokenFilesKeepSecrets breaks a file that holds secrets in plain text at random, around
 // them, and looks for any letter of them in what is told.
 func TestBrokenFilesKeepSecrets(t *testing.T) {
@@ -160,6 +171,12 @@ func TestBrokenFilesKeepSecrets(t *testing.T) {
 		"alerts:\n  email: {to: a@example.org, password: " + secret + ", server: 'x:25', from: b}\n# password: " + secret + "\narchive: {recipients: [AGE-SECRET-KEY-" + secret + "], folder: f}\ntests: {CBC: {results: {WBC: {code: WBC}}}}\n"
 	pieces := []string{"", " ", "\n", ":", ": ", "\"", "'", "{", "}", "[", "]", "\t", "#", "- ", "x", "|", ">", "&", "*", "%", "\\", ",", "  ", "\r", "?", "!", "é", "@"}
 	seed := rand.Uint64()
+	if again := os.Getenv("LIMSBRIDGE_SEED"); again != "" {
+		var err error
+		if seed, err = strconv.ParseUint(again, 10, 64); err != nil {
+			t.Fatal("LIMSBRIDGE_SEED is no number")
+		}
+	}
 	random := rand.New(rand.NewPCG(seed, 0))
 	for range 1000 {
 		broken := []rune(text)

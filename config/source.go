@@ -215,7 +215,10 @@ func (s *source) harmless(text string) (int, bool) {
 		return 0, true
 	}
 	for _, k := range named.FindAllStringSubmatchIndex(text, -1) {
-		if name := text[k[2]:k[3]]; !openKeys()[name] && !secretKeys()[name] {
+		name := text[k[2]:k[3]]
+		// What follows a secret setting is not all its value where a character breaks the line for YAML.
+		plain := !secretKeys()[name] || reference.MatchString(strings.TrimSpace(text[k[1]:]))
+		if !plain || !openKeys()[name] && !secretKeys()[name] {
 			return k[1], false
 		}
 	}
