@@ -127,7 +127,7 @@ install-test: $(PACKAGERS) ## the .deb in a clean Debian under systemd: start, k
 	installer/linux/install-test.sh dist/test/old/*.deb dist/test/new/*.deb dist/test/rehearsal
 
 .PHONY: wine-test
-wine-test: $(PACKAGERS) ## the MSI in Wine; ends at the service's start for now (Linux, root, minutes)
+wine-test: $(PACKAGERS) ## the MSI in Wine: install, start, stop, upgrade, uninstall (Linux, root, minutes)
 	ONLY=msi TAGS=wine VERSION=0.0.1 OUT=dist/test/wine-old installer/build.sh
 	ONLY=msi TAGS=wine OUT=dist/test/wine-new installer/build.sh
 	go build -o dist/test/rehearsal ./installer/rehearsal
