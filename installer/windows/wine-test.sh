@@ -19,7 +19,8 @@ jobs_to_end=()
 cleanup() {
     local status=$?
     [ $status = 0 ] || { tail -c 3000 "$work"/*.log 2>/dev/null | tr -d '\000\r' || true; }
-    for job in "${jobs_to_end[@]}"; do kill "$job" 2>/dev/null || true; done
+    # Nothing less ends unshare, and all of Wine with it.
+    for job in "${jobs_to_end[@]}"; do kill -KILL "$job" 2>/dev/null || true; done
     wait 2>/dev/null || true
     rm -rf "$work"
     exit $status
