@@ -40,7 +40,7 @@ func TestResumeAfterRefusal(t *testing.T) {
 				},
 				answers: map[string][]whoop.Answer{"final": {{Outcome: whoop.Rejected, Code: 422}}},
 			}
-			d := &desk{all("180", "50", "100")}
+			d := &desk{rows: all("180", "50", "100")}
 			s := settings()
 			s.Settle = 0
 			b := bridge.New(d, api, l, mapping(t), s, slog.New(slog.DiscardHandler))

@@ -182,7 +182,7 @@ func TestDoubtThatEndedInTheFuture(t *testing.T) {
 		api := &partner{shows: []whoop.ServiceRequest{{ID: lipid, Status: whoop.RequestActive, Code: "LIPID_PANEL"}}}
 		s := settings()
 		s.Settle = 0
-		b := bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+		b := bridge.New(&desk{rows: all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 		for i, want := range [][]string{nil, {"look", "ORDER_CONFIRMED", "APPOINTMENT_ATTENDED", "final", "FULL_RESULTS_READY"}} {
 			api.calls = nil
 			if _, err := b.Pass(context.Background(), time.Now()); err != nil {

@@ -139,7 +139,7 @@ func TestResultsWaitAsResults(t *testing.T) {
 	l := testLedger(t)
 	s := settings()
 	s.Settle = 0
-	b := bridge.New(&desk{all("180", "50", "100")}, quota{&partner{}}, l, mapping(t), s, slog.New(slog.DiscardHandler))
+	b := bridge.New(&desk{rows: all("180", "50", "100")}, quota{&partner{}}, l, mapping(t), s, slog.New(slog.DiscardHandler))
 	if _, err := b.Pass(context.Background(), time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -443,7 +443,7 @@ func TestAbsenceSettlesNoDoubt(t *testing.T) {
 	}}
 	s := settings()
 	s.Settle, s.DoubtAfter = 0, 0
-	b := bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+	b := bridge.New(&desk{rows: all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 	pass := func(at time.Time) {
 		if _, err := b.Pass(context.Background(), at); err != nil {
 			t.Fatal(err)
@@ -468,7 +468,7 @@ func TestRequisitionWithoutRequestsIsHeld(t *testing.T) {
 	api := &partner{}
 	s := settings()
 	s.Settle = 0
-	b := bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+	b := bridge.New(&desk{rows: all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 	if _, err := b.Pass(context.Background(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -478,7 +478,7 @@ func TestRequisitionWithoutRequestsIsHeld(t *testing.T) {
 	}
 	// Nor does a start change that, while WHOOP is silent.
 	api.answers = map[string][]whoop.Answer{"look": {{Outcome: whoop.InDoubt, Code: 500}}}
-	b = bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+	b = bridge.New(&desk{rows: all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 	if err := b.Act(context.Background(), bridge.Event{At: time.Now(), Act: bridge.ResumeAct, By: "A. Lab", Why: "a test"}); err != nil {
 		t.Fatal(err)
 	}

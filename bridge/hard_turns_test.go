@@ -19,7 +19,7 @@ import (
 func TestNotFoundIsHeldOnce(t *testing.T) {
 	l := testLedger(t)
 	api := &partner{answers: map[string][]whoop.Answer{"look": {{Outcome: whoop.Rejected, Code: 404}, {Outcome: whoop.Rejected, Code: 410}}}}
-	b := bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), settings(), slog.New(slog.DiscardHandler))
+	b := bridge.New(&desk{rows: all("180", "50", "100")}, api, l, mapping(t), settings(), slog.New(slog.DiscardHandler))
 	at := time.Now()
 	for i := range 2 {
 		if _, err := b.Pass(context.Background(), at.Add(time.Duration(i)*25*time.Hour)); err != nil {
@@ -122,6 +122,8 @@ func TestRowsDoNotGrowOld(t *testing.T) {
 		s.Settle, s.Parallel = 0, 1
 		b := bridge.New(d, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 		time.AfterFunc(2*time.Minute, func() { // the lab takes all of them back
+			d.mu.Lock()
+			defer d.mu.Unlock()
 			rows := slices.Clone(d.rows)
 			for i := range rows {
 				if rows[i].Source == lims.Results {
@@ -150,7 +152,7 @@ func TestStatusThatNoLookSettlesIsHeld(t *testing.T) {
 		}, answers: map[string][]whoop.Answer{"ORDER_CONFIRMED": {{Outcome: whoop.InDoubt, Code: 500}}}}
 		s := settings()
 		s.Settle = 0
-		d := &desk{[]lims.Row{order("LIPID", "U")}}
+		d := &desk{rows: []lims.Row{order("LIPID", "U")}}
 		b := bridge.New(d, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 		passes := func(long time.Duration) (looks int) {
 			api.calls = nil

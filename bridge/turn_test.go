@@ -19,9 +19,14 @@ import (
 )
 
 // desk is a LIMS of a few rows.
-type desk struct{ rows []lims.Row }
+type desk struct {
+	rows []lims.Row
+	mu   sync.Mutex // for tests that change rows during a pass
+}
 
 func (d *desk) of(s lims.Source) []lims.Row {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(d.rows), func(r lims.Row) bool { return r.Source != s })
 }
 
@@ -137,7 +142,7 @@ func TestTurn(t *testing.T) {
 			api := &partner{shows: []whoop.ServiceRequest{{ID: lipid, Status: whoop.RequestActive, Code: "LIPID_PANEL"}}, answers: x.answers}
 			s := settings()
 			s.Settle = 0
-			b := bridge.New(&desk{all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
+			b := bridge.New(&desk{rows: all("180", "50", "100")}, api, l, mapping(t), s, slog.New(slog.DiscardHandler))
 			for i, want := range x.passes {
 				api.calls = nil
 				if _, err := b.Pass(context.Background(), time.Now()); err != nil {
@@ -156,7 +161,7 @@ func TestTurn(t *testing.T) {
 func TestOneCallAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other := uuid.MustParse("44444444-4444-4444-8444-444444444444")
-		d := &desk{rowsOf(other)}
+		d := &desk{rows: rowsOf(other)}
 		d.rows = append(d.rows, all("180", "50", "100")...)
 		d.rows = append(d.rows, order("CBC", "A"), order("DIFF", "A"), result("WBC", "6.1", "A"), result("NEUT", "54", "A"))
 		api := &crowded{partner: &partner{}, running: map[uuid.UUID]int{}, of: map[uuid.UUID]uuid.UUID{lipid: requisition, cbc: requisition, other: other}}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,10 +31,10 @@ func TestToldOnce(t *testing.T) {
 		cfg := config.Blank(filepath.Join(dir, "limsbridge.yaml"))
 		cfg.State = filepath.Join(blocked, "state") // no folder can be made there
 		var log bytes.Buffer
-		tries := 0
+		var tries atomic.Int32
 		ctx, stop := context.WithCancel(t.Context())
 		d := newDaemon(cfg.Path, func() (*config.Config, config.Problems) {
-			if tries++; tries == 50 {
+			if tries.Add(1) == 50 {
 				stop() // in the middle of reading the file
 			}
 			return cfg, config.Problems{{File: cfg.Path, What: "it is wrong"}}
@@ -43,7 +44,7 @@ func TestToldOnce(t *testing.T) {
 		}
 		for _, text := range []string{"cannot reach", notReadyLine} {
 			if n := strings.Count(log.String(), text); n != 1 {
-				t.Errorf("told %d times in %d tries: %s", n, tries, text)
+				t.Errorf("told %d times in %d tries: %s", n, tries.Load(), text)
 			}
 		}
 	})
