@@ -129,11 +129,7 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger, seen ch
 			log.Error("ledger and journal do not agree: nothing is sent until `limsbridge resume`", "reason", r.Doubt.Error())
 		}
 	}
-	a.ledger.View(func(s *bridge.State) {
-		for _, m := range s.Minutes {
-			a.client.Spent(m.Start, m.Calls)
-		}
-	})
+	spent(a.client, a.ledger)
 	// Another version of the program may know what this one did not: it counts like another file.
 	if err := bridge.Configured(ctx, a.ledger, cfg.Hash()+" "+version, time.Now()); err != nil {
 		return nil, err
@@ -147,6 +143,15 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger, seen ch
 		a.bridge.KeepIn(kept)
 	}
 	return a, nil
+}
+
+// spent tells the client of the calls that the ledger counted: the quota is one for every process.
+func spent(c *whoop.Client, l bridge.Ledger) {
+	l.View(func(s *bridge.State) {
+		for _, m := range s.Minutes {
+			c.Spent(m.Start, m.Calls)
+		}
+	})
 }
 
 // Close closes what was opened, the ledger last.

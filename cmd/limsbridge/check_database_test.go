@@ -3,15 +3,23 @@ package main
 import (
 	"database/sql"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"limsbridge/bridge"
+	"limsbridge/bridge/ledger"
 	"limsbridge/config"
 	"limsbridge/lims"
+	"limsbridge/whoop"
+	"limsbridge/whoop/sandbox"
 )
 
 // mapped is a lab whose rows of the last days the configuration does not know all of, and the path
@@ -228,5 +236,50 @@ func TestPreviewTellsConversions(t *testing.T) {
 	}
 	if out, _ = command(t, "check", "--config", converts); !strings.Contains(out, "every word, code, unit and value is known") {
 		t.Error(out)
+	}
+}
+
+// The quota is one for every process: what passes spent of it, preview does not spend again.
+func TestPreviewKeepsTheQuota(t *testing.T) {
+	_, path := mapped(t)
+	api := sandbox.New(sandbox.Options{})
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := strings.NewReplacer("http://127.0.0.1:1", server.URL+sandbox.Prefix, "client_id: x", "client_id: "+sandbox.DefaultClientID, "plain", sandbox.DefaultClientSecret)
+	if err := os.WriteFile(path, []byte(settings.Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(filepath.Dir(path), "state")
+	if err := ledger.Create(state, time.Now(), "test", "test"); err != nil {
+		t.Fatal(err)
+	}
+	if out, status := command(t, "preview", "--config", path); status != 0 {
+		t.Fatalf("with all of the quota: %s", out)
+	}
+	asked := api.Counts().Calls["requisition"]
+	if asked == 0 {
+		t.Fatal("preview asks WHOOP nothing")
+	}
+	l, err := ledger.Open(state, ledger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := bridge.Key{Kind: bridge.RequisitionKey, ID: uuid.New()}
+	looks := slices.Repeat([]bridge.Event{{At: time.Now(), Kind: bridge.LookEvent, Key: &key, Outcome: whoop.Sent}}, 100)
+	if _, err := l.Commit(t.Context(), looks...); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if out, status := command(t, "preview", "--config", path); status == 0 || !strings.Contains(out, "quota") {
+		t.Errorf("the quota of this minute is spent, and preview ends with %d: %s", status, out)
+	}
+	if n := api.Counts().Calls["requisition"]; n != asked {
+		t.Errorf("%d calls beyond the quota", n-asked)
 	}
 }

@@ -72,6 +72,9 @@ only with --values, and only on a terminal.`,
 					return err
 				}
 				defer client.Close()
+				if l != nil {
+					spent(client, l)
+				}
 				r.API = client
 			}
 			return p.run(cmd.Context(), r, span)
