@@ -22,6 +22,14 @@ type Stop struct {
 // Brake reports whether the stop is released by count.
 func (s Stop) Brake() bool { return s.Kind == CorrectionsBrake || s.Kind == FirstPassBrake }
 
+// End is the command that ends the stop.
+func (s Stop) End() string {
+	if s.Brake() {
+		return "limsbridge resume --brake " + s.Kind + " --count N"
+	}
+	return "limsbridge resume"
+}
+
 // Release lets a braked kind go on, by count and for an hour.
 type Release struct {
 	Kind  string    `json:"kind"`

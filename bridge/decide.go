@@ -159,18 +159,10 @@ func Standing(l Ledger) []Held {
 	var all []Held
 	l.View(func(s *State) {
 		for _, x := range s.Stops {
-			h := Held{Kind: HoldKind(x.Kind), Since: x.Since, Count: x.Count, End: "limsbridge resume"}
-			if x.Brake() {
-				h.End += " --brake " + x.Kind + " --count N"
-			}
-			all = append(all, h)
+			all = append(all, Held{Kind: HoldKind(x.Kind), Since: x.Since, Count: x.Count, End: x.End()})
 		}
 		for _, p := range s.Pauses {
-			h := Held{Kind: PausedByPerson, Since: p.Since, Test: p.Test, End: "limsbridge resume"}
-			if p.Test != "" {
-				h.End += " --test " + p.Test
-			}
-			all = append(all, h)
+			all = append(all, Held{Kind: PausedByPerson, Since: p.Since, Test: p.Test, End: p.End()})
 		}
 	})
 	slices.SortStableFunc(all, func(a, b Held) int { return a.Since.Compare(b.Since) })

@@ -58,6 +58,14 @@ type Pause struct {
 // releaseFor is how long a released brake stays released.
 const releaseFor = time.Hour
 
+// End is the command that ends the pause.
+func (p Pause) End() string {
+	if p.Test != "" {
+		return "limsbridge resume --test " + p.Test
+	}
+	return "limsbridge resume"
+}
+
 // Acts of a person, as ActEvent.Act names them.
 const (
 	PauseAct   = "pause"   // Tests, or everything

@@ -140,7 +140,7 @@ func standing(s *control.Status, l bridge.Ledger, state bridge.State) error {
 func stops(state bridge.State) []control.Stop {
 	var out []control.Stop
 	for _, x := range state.Stops {
-		stop := control.Stop{Kind: x.Kind, What: "everything", Since: &x.Since, Ends: "limsbridge resume"}
+		stop := control.Stop{Kind: x.Kind, What: "everything", Since: &x.Since, Ends: x.End()}
 		switch x.Kind {
 		case bridge.ForbiddenStop:
 			stop.Why = "WHOOP answered 403"
@@ -153,13 +153,10 @@ func stops(state bridge.State) []control.Stop {
 		case bridge.FirstPassBrake:
 			stop.Why = fmt.Sprintf("%d tests in the first sending pass are more than plausible", x.Count)
 		}
-		if x.Brake() {
-			stop.Ends = "limsbridge resume --brake " + x.Kind + " --count N"
-		}
 		out = append(out, stop)
 	}
 	for _, p := range state.Pauses {
-		out = append(out, control.Stop{Kind: "pause", What: cmp.Or(p.Test, "everything"), Since: &p.Since, By: p.By, Why: p.Why, Ends: "limsbridge resume"})
+		out = append(out, control.Stop{Kind: "pause", What: cmp.Or(p.Test, "everything"), Since: &p.Since, By: p.By, Why: p.Why, Ends: p.End()})
 	}
 	for _, kind := range []bridge.ActionKind{bridge.SubmitReport, bridge.SetStatus} {
 		if b := state.Breakers[kind]; b.Open() {
