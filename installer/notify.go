@@ -35,9 +35,6 @@ func NewNotifier() *Notifier {
 // Ready says that the service runs, and how it stands.
 func (n *Notifier) Ready(status string) { n.tell("READY=1\nSTATUS=" + oneLine(status)) }
 
-// Status says how it stands now.
-func (n *Notifier) Status(status string) { n.tell("STATUS=" + oneLine(status)) }
-
 // Stopping says that it is about to end.
 func (n *Notifier) Stopping() { n.tell("STOPPING=1\nSTATUS=finishing what is under way") }
 

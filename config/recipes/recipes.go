@@ -39,9 +39,6 @@ var databases = map[string][]string{
 // LIMS lists the systems that there are recipes for.
 func LIMS() []string { return []string{"labware", "openelis", "labvantage", "generic"} }
 
-// Databases lists the databases of a LIMS, nil for an unknown one.
-func Databases(lims string) []string { return slices.Clone(databases[lims]) }
-
 // Choices lists every combination.
 func Choices() []Choice {
 	var all []Choice
