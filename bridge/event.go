@@ -16,7 +16,7 @@ type EventKind string
 const (
 	IntentEvent  EventKind = "intent"  // a call is about to be written
 	OutcomeEvent EventKind = "outcome" // what is known of it afterwards
-	LookEvent    EventKind = "look"    // what WHOOP showed
+	LookEvent    EventKind = "look"    // what WHOOP showed; without a key only that it was asked
 	HoldEvent    EventKind = "hold"    // something needs a person, or a mended mapping
 	UnholdEvent  EventKind = "unhold"  // and no longer does
 	ActEvent     EventKind = "act"     // a person's act, by name and reason

@@ -16,16 +16,22 @@ import (
 // maxRehearsal is how many rows a rehearsal looks at; they are in memory all at once.
 const maxRehearsal = 50_000
 
-// Rehearsal plans what would be sent, with the same rules as a pass, and changes nothing: no
-// call but looks, no line in ledger or journal. Settle times are ignored, so that it shows what
-// is going to happen and not only what is ready.
+// Rehearsal plans what would be sent, with the same rules as a pass, and changes nothing of it: no
+// call but looks, and these are journalled as such, of no record, because the quota is one for
+// everything. Settle times are ignored, so that it shows what is going to happen and not only what is ready.
 type Rehearsal struct {
 	LIMS     LIMS
 	API      API    // nil: without WHOOP
 	Ledger   Ledger // nil: as if nothing had ever been sent
 	Mapping  *Mapping
 	Settings Settings
+	// Waits is told that the minute's quota is used up and until when the rehearsal waits for more of
+	// it. For the day's it does not wait: that is an error.
+	Waits func(until time.Time)
 }
+
+// maxQuotaWait is longer than any wait for the quota of a minute.
+const maxQuotaWait = 2 * time.Minute
 
 // Rehearsed is one record's part of a rehearsal.
 type Rehearsed struct {
@@ -137,15 +143,17 @@ func (r *Rehearsal) look(ctx context.Context, rec *Record, at time.Time) (*Shown
 	if r.API == nil || rec.Key.Kind == RowKey {
 		return &Shown{At: at}, false, nil
 	}
-	p, err := r.API.Permit(ctx, whoop.Progress)
-	var quota *whoop.QuotaError
-	switch {
-	case errors.As(err, &quota):
-		return nil, false, err
-	case err != nil:
+	p, err := r.permit(ctx)
+	if err != nil {
 		return nil, false, err
 	}
 	shown, birth, answer := ask(ctx, r.API, p, rec.Key)
+	if r.Ledger != nil {
+		asked := Event{At: time.Now(), Kind: LookEvent, Outcome: answer.Outcome, Code: answer.Code, RequestID: answer.RequestID, Text: "preview"}
+		if _, err := r.Ledger.Commit(context.WithoutCancel(ctx), asked); err != nil {
+			return nil, false, err
+		}
+	}
 	switch answer.Outcome {
 	case whoop.Sent:
 		for _, e := range judge(*rec, shown, at, at, &r.Settings).events {
@@ -157,6 +165,25 @@ func (r *Rehearsal) look(ctx context.Context, rec *Record, at time.Time) (*Shown
 		return nil, false, fmt.Errorf("WHOOP did not answer a look (%s)", answer.Text)
 	}
 	return &Shown{At: at, BirthDate: birth, Now: true}, true, nil
+}
+
+// permit waits for the quota of a minute, however often: a rehearsal may ask more than a minute allows.
+func (r *Rehearsal) permit(ctx context.Context) (whoop.Permit, error) {
+	for {
+		p, err := r.API.Permit(ctx, whoop.Progress)
+		var quota *whoop.QuotaError
+		if !errors.As(err, &quota) || time.Until(quota.Until) > maxQuotaWait {
+			return p, err
+		}
+		if r.Waits != nil {
+			r.Waits(quota.Until)
+		}
+		select {
+		case <-time.After(time.Until(quota.Until)):
+		case <-ctx.Done():
+			return whoop.Permit{}, ctx.Err()
+		}
+	}
 }
 
 // assumed takes every configured test that the rows show as ordered.

@@ -44,7 +44,11 @@ func (e Event) Story() string {
 	case OutcomeEvent:
 		add("%s: %s", e.what(), e.Outcome)
 	case LookEvent:
-		add("looked at WHOOP: %d service requests", len(e.Shown))
+		if e.Key == nil {
+			add("looked at WHOOP, and kept nothing of it")
+		} else {
+			add("looked at WHOOP: %d service requests", len(e.Shown))
+		}
 	case HoldEvent:
 		add("held: %s %s", e.Hold, e.Detail)
 	case UnholdEvent:

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"limsbridge/bridge"
 	"limsbridge/bridge/ledger"
 	"limsbridge/config"
@@ -249,7 +247,7 @@ func TestPreviewKeepsTheQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := strings.NewReplacer("http://127.0.0.1:1", server.URL+sandbox.Prefix, "client_id: x", "client_id: "+sandbox.DefaultClientID, "plain", sandbox.DefaultClientSecret)
+	settings := strings.NewReplacer("http://127.0.0.1:1", server.URL+sandbox.Prefix, "client_id: x", "client_id: "+sandbox.DefaultClientID, "plain", sandbox.DefaultClientSecret+", quota: {per_day: 100}")
 	if err := os.WriteFile(path, []byte(settings.Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -268,16 +266,27 @@ func TestPreviewKeepsTheQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := bridge.Key{Kind: bridge.RequisitionKey, ID: uuid.New()}
-	looks := slices.Repeat([]bridge.Event{{At: time.Now(), Kind: bridge.LookEvent, Key: &key, Outcome: whoop.Sent}}, 100)
+	counted := 0
+	l.View(func(s *bridge.State) {
+		for _, m := range s.Minutes {
+			counted += m.Calls
+		}
+	})
+	if counted != asked {
+		t.Errorf("preview made %d calls, and the ledger counts %d", asked, counted)
+	}
+	looks := slices.Repeat([]bridge.Event{{At: time.Now(), Kind: bridge.LookEvent, Outcome: whoop.Sent}}, 100)
 	if _, err := l.Commit(t.Context(), looks...); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if v, err := ledger.Verify(state, ""); err != nil || !v.Sound() || !v.Replayed {
+		t.Errorf("after a preview the ledger is %+v, %v", v, err)
+	}
 	if out, status := command(t, "preview", "--config", path); status == 0 || !strings.Contains(out, "quota") {
-		t.Errorf("the quota of this minute is spent, and preview ends with %d: %s", status, out)
+		t.Errorf("the quota of this day is spent, and preview ends with %d: %s", status, out)
 	}
 	if n := api.Counts().Calls["requisition"]; n != asked {
 		t.Errorf("%d calls beyond the quota", n-asked)

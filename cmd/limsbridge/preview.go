@@ -46,13 +46,15 @@ only with --values, and only on a terminal.`,
 				return &exitError{exitConfig, err}
 			}
 			defer func() { err = errors.Join(err, closeReader()) }()
-			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge()}
+			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge(), Waits: func(until time.Time) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "(the quota is used up for this minute: going on at %s)\n", until.Format(time.TimeOnly))
+			}}
 			p := &previewer{out: cmd.OutOrStdout(), values: values, mapping: mapping}
 			if s := served(cmd.Context()); s != nil && s.rehearse(r, len(problems) == 0) {
 				return p.run(cmd.Context(), r, span)
 			}
-			running := false
-			l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
+			asks := len(problems) == 0
+			l, err := rehearsed(cfg.State, asks)
 			switch {
 			case err == nil:
 				r.Ledger = l
@@ -62,11 +64,11 @@ only with --values, and only on a terminal.`,
 			case errors.Is(err, ledger.ErrLocked):
 				// Calls beside those of the service would look to it like somebody else's.
 				fmt.Fprintln(p.out, "Another process has the ledger: without it, as if nothing had ever been sent, and without WHOOP.")
-				running = true
+				asks = false
 			default:
 				return err
 			}
-			if len(problems) == 0 && !running {
+			if asks {
 				client, err := openWHOOP(cfg, nil)
 				if err != nil {
 					return err
@@ -85,6 +87,19 @@ only with --values, and only on a terminal.`,
 	return c
 }
 
+// rehearsed opens the ledger for a preview. Where WHOOP is asked the calls are counted in it, and only
+// where it can be read as it is: a preview brings no ledger to a newer format.
+func rehearsed(state string, asks bool) (*ledger.Ledger, error) {
+	l, err := ledger.Open(state, ledger.Options{ReadOnly: true})
+	if err != nil || !asks {
+		return l, err
+	}
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	return ledger.Open(state, ledger.Options{})
+}
+
 // previewer prints plans.
 type previewer struct {
 	out                                   io.Writer
@@ -96,11 +111,11 @@ type previewer struct {
 
 func (p *previewer) run(ctx context.Context, r *bridge.Rehearsal, span time.Duration) error {
 	now := time.Now()
-	if err := r.Run(ctx, now.Add(-span), now, p.show); err != nil {
-		return err
+	err := r.Run(ctx, now.Add(-span), now, p.show)
+	if err == nil || p.records > 0 {
+		p.end(err == nil)
 	}
-	p.end()
-	return nil
+	return err
 }
 
 func (p *previewer) show(r bridge.Rehearsed) error {
@@ -157,9 +172,13 @@ func (p *previewer) converted(tests []string, code string) string {
 	return ""
 }
 
-func (p *previewer) end() {
-	fmt.Fprintf(p.out, "\n%d requisitions: %d statuses, %d reports with %d observations, %d held. Nothing was sent.\n",
-		p.records, p.statuses, p.reports, p.obs, p.held)
+func (p *previewer) end(all bool) {
+	first := ""
+	if !all {
+		first = "the first "
+	}
+	fmt.Fprintf(p.out, "\n%s%d requisitions: %d statuses, %d reports with %d observations, %d held. Nothing was sent.\n",
+		first, p.records, p.statuses, p.reports, p.obs, p.held)
 	if p.uncompared {
 		fmt.Fprintln(p.out, "Not compared with WHOOP: whether each test was ordered or cancelled, the birth date, and what others reported.")
 	}
