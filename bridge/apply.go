@@ -141,6 +141,23 @@ func (q *Request) remember(s Sent) {
 	q.Sent = append(q.Sent, s)
 }
 
+// never reports whether a person decided that a version of an observation is never sent, and
+// whether that still binds: it does until another version of the observation goes out.
+func (q *Request) never(code string, print Print) (decided, binds bool) {
+	if print == (Print{}) {
+		return false, false
+	}
+	for _, n := range q.Never {
+		if n.Print != print {
+			continue
+		}
+		decided = true
+		since := func(s Sent) bool { return s.Code == code && s.At.After(n.At) }
+		binds = binds || !slices.ContainsFunc(q.Sent, since)
+	}
+	return decided, binds
+}
+
 // Request returns the service request with this id, or nil.
 func (r *Record) Request(id uuid.UUID) *Request {
 	for i := range r.Requests {

@@ -91,7 +91,8 @@ func (v *verification) became(r Record, row lims.Row, x released) error {
 		q := r.Request(request)
 		is := v.prints.Observation(request, code, x.fact.text, x.fact.unit, false)
 		same := func(s Sent) bool { return s.Code == code && s.Print == is }
-		sent, never = slices.ContainsFunc(q.Sent, same), slices.ContainsFunc(q.Never, same)
+		sent = slices.ContainsFunc(q.Sent, same)
+		_, never = q.never(code, is)
 	}
 	for _, q := range r.Requests { // under whatever code; that it has another one now is told where it is compared
 		sent = sent || slices.ContainsFunc(q.Sent, func(s Sent) bool { return v.unchanged(r, row, s) })

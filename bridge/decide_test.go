@@ -63,6 +63,24 @@ func TestResolve(t *testing.T) {
 			r.passes(30 * time.Minute)
 			r.want(1, 1, nil)
 		}},
+		{"never to be sent, but another version went out since: who decided that did not know of it", func(r *rig) {
+			doubt(r, sandbox.ErrorBefore)
+			r.resolve(bridge.Doubt, bridge.NeverSend)
+			becomes := func(value string) {
+				r.exec(`UPDATE results SET value = ?, changed_at = ? WHERE result_code = 'CHOL'`, value, time.Now().UTC().Format(stampFormat))
+				r.passes(30 * time.Minute)
+			}
+			becomes("6.1")
+			r.want(1, 1, nil)
+			becomes("5.40")
+			r.want(1, 1, holds{bridge.CorrectionHeld: 1})
+			r.restart()
+			r.resolve(bridge.CorrectionHeld, bridge.SendAgain)
+			r.passes(30 * time.Minute)
+			r.want(2, 2, nil)
+			becomes("6.1") // as ever: a correction
+			r.want(3, 3, nil)
+		}},
 		{"changed while in doubt: the doubt is what is decided", func(r *rig) {
 			doubt(r, sandbox.CutAfter)
 			r.exec(`UPDATE results SET value = '6.1', changed_at = ? WHERE result_code = 'CHOL'`, time.Now().UTC().Format(stampFormat))

@@ -100,8 +100,13 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 		o.state = held
 		return o
 	}
-	if o.print != (Print{}) && slices.ContainsFunc(f.request.Never, func(s Sent) bool { return s.Print == o.print }) {
+	switch never, binds := f.request.never(o.code, o.print); {
+	case binds:
 		o.state = dismissed
+		return o
+	case never && sent != nil && o.print != sent.Print:
+		// WHOOP shows another version that went out since: whether this one corrects it, nobody has decided.
+		o.state = p.holdObservation(f, o, CorrectionHeld, row.ID)
 		return o
 	}
 	if sent == nil {

@@ -233,7 +233,7 @@ func admissible(r Record, a Action) error {
 			}
 		}
 		for _, p := range a.Prints {
-			if slices.ContainsFunc(q.Never, func(s Sent) bool { return s.Print == p.Print }) {
+			if _, binds := q.never(p.Code, p.Print); binds {
 				return errors.New("a person decided that an observation is never sent")
 			}
 			if slices.ContainsFunc(q.Sent, func(s Sent) bool { return s.Code == p.Code && s.Print == p.Print }) {
