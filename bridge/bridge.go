@@ -53,7 +53,7 @@ func New(l LIMS, api API, ledger Ledger, m *Mapping, s Settings, log *slog.Logge
 	if s.Parallel < 1 {
 		s.Parallel = 1
 	}
-	return &Bridge{
+	b := &Bridge{
 		lims: l, api: api, ledger: ledger, mapping: m, settings: s, log: log,
 		prints: NewFingerprints(ledger.Key()), origins: map[lims.Source]lims.Origin{
 			lims.Orders: ledger.Cursor(lims.Orders).Origin, lims.Results: ledger.Cursor(lims.Results).Origin,
@@ -61,6 +61,10 @@ func New(l LIMS, api API, ledger Ledger, m *Mapping, s Settings, log *slog.Logge
 		shown: map[Key]Shown{}, probing: map[ActionKind]bool{},
 		acts: make(chan struct{}, 1),
 	}
+	// A process that ended between a person's act and the next pass left what waits asleep, for as long
+	// as blockedFor; who cannot tell wakes it once more.
+	ledger.View(func(s *State) { b.reconsider.Store(time.Since(s.Resumed) < blockedFor) })
+	return b
 }
 
 // fresh returns what WHOOP showed of a record, if that is still to be relied on.

@@ -96,6 +96,7 @@ func (r *Record) setBack(at time.Time) {
 // setBack makes no count and no release of the bridge lie after at.
 func (s *State) setBack(at time.Time) {
 	s.Latest = at
+	s.Resumed = earlier(s.Resumed, at)
 	minutes, hours := s.Minutes, s.Hours
 	s.Minutes, s.Hours = nil, nil
 	for _, m := range minutes {

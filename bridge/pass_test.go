@@ -307,6 +307,17 @@ func TestPasses(t *testing.T) {
 			r.passes(time.Hour)
 			r.want(2, 5, nil)
 		}},
+		{name: "a resume outlasts a process that ends before its next pass", live: func(r *rig) {
+			r.act(bridge.Event{Act: bridge.PauseAct})
+			q, _ := r.ordered("LIPID_PANEL")
+			r.lipids(q, "5.40")
+			r.passes(2 * time.Hour)
+			r.want(0, 0, nil)
+			r.act(bridge.Event{Act: bridge.ResumeAct})
+			r.restart()
+			r.passes(30 * time.Minute)
+			r.want(1, 3, nil)
+		}},
 		{name: "a lost ledger reports nothing twice", live: func(r *rig) {
 			q, _ := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")

@@ -29,6 +29,8 @@ type State struct {
 	Releases []Release `json:"releases,omitempty"`
 	// Pauses were asked for by a person.
 	Pauses []Pause `json:"pauses,omitempty"`
+	// Resumed is when a person last let something go on.
+	Resumed time.Time `json:"resumed,omitzero"`
 	// Latest is the latest time of an event since the clock was last set back.
 	Latest time.Time `json:"latest,omitzero"`
 }
@@ -169,6 +171,9 @@ func (s *State) hour(at time.Time) *HourCount {
 }
 
 func (s *State) act(e Event) {
+	if e.Act == ResumeAct || e.Act == ReleaseAct {
+		s.Resumed = e.At
+	}
 	switch e.Act {
 	case PauseAct:
 		tests := e.Tests
