@@ -12,7 +12,7 @@ import (
 var unitText string
 
 // unitTemplate is the one unit, of the packages and of `limsbridge service install`.
-var unitTemplate = template.Must(template.New("unit").Funcs(template.FuncMap{"word": unitWord}).Parse(unitText))
+var unitTemplate = template.Must(template.New("unit").Funcs(template.FuncMap{"word": unitWord, "path": unitPath}).Parse(unitText))
 
 // Unit returns the systemd unit of the service. Without Program, Arguments and Account it is the
 // one that the packages install.
@@ -61,8 +61,11 @@ func within(folder, path string) bool {
 }
 
 // unitWord quotes a word of a command line (systemd.service(5), COMMAND LINES).
-func unitWord(word string) string {
-	word = strings.NewReplacer(`%`, `%%`, `$`, `$$`, `\`, `\\`, `"`, `\"`).Replace(word)
+func unitWord(word string) string { return unitPath(strings.ReplaceAll(word, `$`, `$$`)) }
+
+// unitPath quotes a path outside of command lines, where no variables are replaced (systemd.exec(5), PATHS).
+func unitPath(word string) string {
+	word = strings.NewReplacer(`%`, `%%`, `\`, `\\`, `"`, `\"`).Replace(word)
 	if strings.ContainsAny(word, " \t'\";") {
 		return `"` + word + `"`
 	}

@@ -14,7 +14,7 @@ func TestUnit(t *testing.T) {
 	}{
 		{"of the packages", Service{}, []string{
 			"\nType=notify\n", "\nExecStart=/usr/bin/limsbridge run\n", "\nExecReload=/usr/bin/limsbridge reload\n", "\nUser=limsbridge\n",
-			"\nStateDirectory=limsbridge\n", "\nLogsDirectory=limsbridge\n", "\nRestart=always\n", "\nProtectHome=yes\n", "\nAfter=network.target\n",
+			"\nStateDirectory=limsbridge\n", "\nLogsDirectory=limsbridge\n", "\nRestart=always\n", "\nRestartSteps=8\n", "\nProtectHome=yes\n", "\nAfter=network.target\n",
 		}, []string{"Requires=", "Wants=", "ReadWritePaths", "network-online"}},
 		{"of an instance", Service{Instance: "west", Arguments: []string{"run", "--name", "west"}}, []string{
 			"\nExecStart=/usr/bin/limsbridge run --name west\n", "\nExecReload=/usr/bin/limsbridge reload --name west\n", "\nStateDirectory=limsbridge/west\n",
@@ -22,9 +22,9 @@ func TestUnit(t *testing.T) {
 		}, []string{"LoadCredential=lims-password\n"}}, // another lab's would win over its own
 		{"of files elsewhere", Service{
 			Program: "/opt/our lab/limsbridge", Arguments: []string{"run", "--config", "/home/lab/50%/limsbridge.yaml"}, Account: "lab",
-			Reads: []string{"/home/lab/50%"}, Writes: []string{"/home/lab/50%/state", "/var/lib/limsbridge"},
+			Reads: []string{"/home/lab/50%"}, Writes: []string{"/home/lab/50%/state", "/srv/logs of $lab", "/var/lib/limsbridge"},
 		}, []string{
-			"\nExecStart=\"/opt/our lab/limsbridge\" run --config /home/lab/50%%/limsbridge.yaml\n", "\nUser=lab\n", "\nReadWritePaths=-/home/lab/50%%/state\n", "\nProtectHome=read-only\n",
+			"\nExecStart=\"/opt/our lab/limsbridge\" run --config /home/lab/50%%/limsbridge.yaml\n", "\nUser=lab\n", "\nReadWritePaths=-/home/lab/50%%/state\n", "\nReadWritePaths=-\"/srv/logs of $lab\"\n", "\nProtectHome=read-only\n",
 		}, []string{"ReadWritePaths=-/var/lib"}},
 	} {
 		text, err := tt.s.Unit()

@@ -43,9 +43,6 @@ type Bridge struct {
 	Holds   func() ([]bridge.Held, error)
 	// Outstanding is bridge.FindOutstanding.
 	Outstanding func() ([]bridge.Outstanding, error)
-	// Verify verifies what was accepted for so long until now.
-	Verify func(ctx context.Context, last time.Duration, yield func(bridge.Difference) error) (bridge.Verified, error)
-
 	// Status tells how it stands.
 	Status func() (Status, error)
 	// Reload puts the configuration's file in force, and returns the problems of one that cannot be;
@@ -102,7 +99,6 @@ func Serve(ctx context.Context, state string, b Bridge) error {
 	})
 	mux.HandleFunc("GET /holds", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Holds) })
 	mux.HandleFunc("GET /outstanding", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Outstanding) })
-	mux.HandleFunc("POST /verify", b.verify)
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { tell(w, b.Status) })
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, func(struct{}) error { return b.Reload(r.Context()) })

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,11 +97,7 @@ func (d *daemon) command(ctx context.Context, call control.Call, out, errs io.Wr
 		return exitConfig
 	}
 	d.log.Info("a command runs inside the service", "command", found.CommandPath(), "user", call.User)
-	where := "inside the service"
-	if call.Version != version {
-		where += ", which is of version " + version
-	}
-	fmt.Fprintf(errs, "(%s, as %s)\n", where, asUser())
+	fmt.Fprintln(errs, heading(version, call.Version, osUser()))
 	// Who has another file checked before it takes the place of the service's own means that one.
 	path := cmp.Or(call.Config, d.path())
 	if !sameFile(path, d.path()) {
@@ -124,6 +121,31 @@ func (d *daemon) command(ctx context.Context, call control.Call, out, errs io.Wr
 	default:
 	}
 	return status
+}
+
+// headed says whose rights were used, where the service answered a command that has a question of its
+// own to ask of it, and returns the answer's error.
+func headed(cmd *cobra.Command, state string, answered error) error {
+	if answered != nil {
+		return answered
+	}
+	if s, err := control.ReadStatus(cmd.Context(), state); err == nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), heading(s.Version, version, s.User))
+	}
+	return nil
+}
+
+// heading says whose rights a command uses that the service answers: of which version it and the
+// caller are, and which user of the operating system it is.
+func heading(service, caller, user string) string {
+	of := ""
+	if service != caller {
+		of = ", which is of version " + service
+	}
+	if runtime.GOOS != "windows" {
+		user = "user " + user
+	}
+	return fmt.Sprintf("(inside the service%s, as %s)", of, user)
 }
 
 // meanwhile explains whatever else a command says whose service was taken from below it.

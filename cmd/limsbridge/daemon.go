@@ -443,13 +443,6 @@ func (d *daemon) answers() control.Bridge {
 			}
 			return bridge.FindOutstanding(a.ledger)
 		},
-		Verify: func(ctx context.Context, last time.Duration, yield func(bridge.Difference) error) (bridge.Verified, error) {
-			a, cfg, err := d.running()
-			if err != nil {
-				return bridge.Verified{}, err
-			}
-			return verification(a.reader, a.ledger, a.mapping, cfg)(ctx, last, yield)
-		},
 		Status:  d.status,
 		Reload:  d.reload,
 		Command: d.command,

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ sending or one kind of it (stops, brakes, pauses), then what is held of single o
 			if err != nil {
 				return err
 			}
-			holds, err := readHolds(cmd.Context(), cfg.State)
+			holds, err := readHolds(cmd, cfg.State)
 			if err != nil {
 				return explain(err)
 			}
@@ -52,10 +51,10 @@ sending or one kind of it (stops, brakes, pauses), then what is held of single o
 }
 
 // readHolds asks the running bridge, or reads the ledger where none runs.
-func readHolds(ctx context.Context, state string) (holds []bridge.Held, err error) {
-	holds, err = control.Holds(ctx, state)
+func readHolds(cmd *cobra.Command, state string) (holds []bridge.Held, err error) {
+	holds, err = control.Holds(cmd.Context(), state)
 	if !errors.Is(err, control.ErrNotRunning) {
-		return holds, err
+		return holds, headed(cmd, state, err)
 	}
 	l, err := ledger.Open(state, ledger.Options{ReadOnly: true})
 	if err != nil {
@@ -129,7 +128,7 @@ func holdsShowCommand(asJSON *bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			holds, err := readHolds(cmd.Context(), cfg.State)
+			holds, err := readHolds(cmd, cfg.State)
 			if err != nil {
 				return explain(err)
 			}
@@ -283,7 +282,7 @@ func holdsResolveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			holds, err := readHolds(cmd.Context(), cfg.State)
+			holds, err := readHolds(cmd, cfg.State)
 			if err != nil {
 				return explain(err)
 			}
@@ -302,9 +301,7 @@ func holdsResolveCommand() *cobra.Command {
 			for _, h := range chosen {
 				r.IDs = append(r.IDs, h.ID)
 			}
-			if u, err := user.Current(); err == nil {
-				r.User = u.Username
-			}
+			r.User = osUser()
 			if err := resolve(cmd.Context(), cfg.State, r); err != nil {
 				return explain(err)
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -94,11 +93,7 @@ func createLedger(path string) (string, error) {
 	if _, err := os.Stat(filepath.Join(state, "journal")); err == nil {
 		return "kept    " + state + ", which holds a ledger already", nil
 	}
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
-	if err := ledger.Create(state, time.Now(), "limsbridge init", who); err != nil {
+	if err := ledger.Create(state, time.Now(), "limsbridge init", osUser()); err != nil {
 		return "", err
 	}
 	return "created " + state + ", an empty ledger", nil

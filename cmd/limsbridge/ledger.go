@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"time"
 
@@ -54,11 +55,11 @@ func decider(c *cobra.Command, by, why *string) {
 	require(c, "by", "why")
 }
 
-// osUser is the operating system's user.
+// osUser is the operating system's user, by number where it has no name.
 func osUser() string {
 	u, err := user.Current()
 	if err != nil {
-		return ""
+		return fmt.Sprintf("uid %d", os.Getuid())
 	}
 	return u.Username
 }

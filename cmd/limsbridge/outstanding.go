@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +36,7 @@ when; "≥" marks those that it does not tell of any more. Rows are those of the
 					return &exitError{exitConfig, fmt.Errorf("--older: %w", err)}
 				}
 			}
-			all, err := findOutstanding(cmd.Context(), cfg.State)
+			all, err := findOutstanding(cmd, cfg.State)
 			if err != nil {
 				return explain(err)
 			}
@@ -61,10 +60,10 @@ when; "≥" marks those that it does not tell of any more. Rows are those of the
 }
 
 // findOutstanding asks the running bridge, or reads the ledger where none runs.
-func findOutstanding(ctx context.Context, state string) (all []bridge.Outstanding, err error) {
-	all, err = control.FindOutstanding(ctx, state)
+func findOutstanding(cmd *cobra.Command, state string) (all []bridge.Outstanding, err error) {
+	all, err = control.FindOutstanding(cmd.Context(), state)
 	if !errors.Is(err, control.ErrNotRunning) {
-		return all, err
+		return all, headed(cmd, state, err)
 	}
 	l, err := ledger.Open(state, ledger.Options{ReadOnly: true})
 	if err != nil {

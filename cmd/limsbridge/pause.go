@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -109,10 +108,8 @@ func do(cmd *cobra.Command, act control.Act, done string) error {
 	if err != nil {
 		return err
 	}
-	if u, err := user.Current(); err == nil {
-		act.User = u.Username
-	}
-	err = control.Do(cmd.Context(), cfg.State, act)
+	act.User = osUser()
+	err = headed(cmd, cfg.State, control.Do(cmd.Context(), cfg.State, act))
 	where := "the running bridge"
 	if errors.Is(err, control.ErrNotRunning) {
 		where = "the ledger; no bridge is running"

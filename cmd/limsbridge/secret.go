@@ -66,8 +66,14 @@ alone can read; a credential of systemd of the same name wins over them.`,
 			if err := config.RemoveSecret(state, args[0]); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "removed")
-			return err
+			fmt.Fprintln(cmd.OutOrStdout(), "removed")
+			cfg, _ := loadOrBlank(configPath(cmd))
+			for _, r := range cfg.References() {
+				if r.Name == args[0] && r.Missing != "" {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s still refers to it: without it nothing starts or reloads; limsbridge secret set %s stores another one\n", r.Setting, r.Name)
+				}
+			}
+			return nil
 		},
 	})
 	return c

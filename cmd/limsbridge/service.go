@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -171,16 +170,4 @@ func serviceUnitCommand() *cobra.Command {
 func instancePath(name string) string {
 	first := config.Places()[0]
 	return filepath.Join(filepath.Dir(first), name, config.FileName)
-}
-
-// asUser names the account whose rights this process has.
-func asUser() string {
-	name := osUser()
-	if name == "" {
-		name = fmt.Sprintf("uid %d", os.Getuid())
-	}
-	if runtime.GOOS == "windows" {
-		return name
-	}
-	return "user " + name
 }

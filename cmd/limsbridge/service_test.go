@@ -216,7 +216,9 @@ func TestServiceLife(t *testing.T) {
 	m.hears("STATUS=ready")
 	m.says(0, "status", "running, ready")
 
-	m.says(0, "pause --by A --why reagents", "the running bridge")
+	m.says(0, "pause --by A --why reagents", "(inside the service, as user ", "the running bridge")
+	m.says(0, "holds", "(inside the service, as user ", "all sending")
+	m.says(0, "outstanding", "(inside the service, as user ")
 	var s control.Status
 	if err := json.Unmarshal([]byte(m.says(exitAttention, "status --json")), &s); err != nil || !s.Ready || len(s.Stops) != 1 || s.Stops[0].Why != "reagents" || s.PID != m.process.Process.Pid {
 		t.Errorf("%+v %v", s, err)

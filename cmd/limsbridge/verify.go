@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"limsbridge/bridge"
-	"limsbridge/bridge/control"
 	"limsbridge/bridge/ledger"
 	"limsbridge/config"
 )
@@ -75,17 +74,13 @@ It reads the LIMS by row id and change stamp, in its peace: a week may take minu
 	return c
 }
 
-// verify asks the running bridge, whose connection to the LIMS stays the only one, or verifies here
-// where none runs.
+// verify verifies with what the service has open, whose connection to the LIMS stays the only one,
+// where it runs inside it, and otherwise by itself.
 func verify(ctx context.Context, cfg *config.Config, last time.Duration, yield func(bridge.Difference) error) (v bridge.Verified, err error) {
 	if s := served(ctx); s != nil {
 		if a, inForce, err := s.daemon.running(); err == nil {
 			return verification(a.reader, a.ledger, a.mapping, inForce)(ctx, last, yield)
 		}
-	}
-	v, err = control.Verify(ctx, cfg.State, last, yield)
-	if !errors.Is(err, control.ErrNotRunning) {
-		return v, err
 	}
 	l, err := ledger.Open(cfg.State, ledger.Options{ReadOnly: true})
 	if err != nil {

@@ -185,4 +185,7 @@ func TestSecretCommands(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(secrets, "old")); err == nil {
 		t.Error("it is still there")
 	}
+	if out, _ := command(t, "secret", "remove", "lims-password", "--config", path); !strings.Contains(out, "lims.password still refers to it") {
+		t.Errorf("a secret in use goes without a word:\n%s", out)
+	}
 }
