@@ -310,8 +310,15 @@ func (d *databaseCheck) rows(last time.Duration, readable map[lims.Source]bool) 
 	}
 	for _, s := range []lims.Source{lims.Orders, lims.Results} {
 		what := string(s) + " rows"
-		census := mapping.Census()
-		more, err := since(d.ctx, d.reader, s, last, func(rows []lims.Row) { census.Add(rows) })
+		census, newest := mapping.Census(), time.Time{}
+		more, err := since(d.ctx, d.reader, s, last, func(rows []lims.Row) {
+			census.Add(rows)
+			for _, r := range rows {
+				if r.Changed.After(newest) {
+					newest = r.Changed
+				}
+			}
+		})
 		if err != nil {
 			_, misfit := errors.AsType[*lims.Misfit](err)
 			switch {
@@ -326,6 +333,9 @@ func (d *databaseCheck) rows(last time.Duration, readable map[lims.Source]bool) 
 		if more {
 			n = "the first " + n
 		}
+		if !more {
+			d.newest(s, newest)
+		}
 		unknown := census.Unknown(s)
 		switch {
 		case census.Rows(s) == 0:
@@ -337,6 +347,20 @@ func (d *databaseCheck) rows(last time.Duration, readable map[lims.Source]bool) 
 			d.unknown(what, s, unknown, len(d.cfg.Tests) > 0)
 		}
 	}
+}
+
+// newest tells how old the newest change is: a wrong time_zone shows in it.
+func (d *databaseCheck) newest(s lims.Source, changed time.Time) {
+	now, err := d.reader.Now(d.ctx)
+	if err != nil || changed.IsZero() {
+		return
+	}
+	what, age := string(s)+" newest", now.Sub(changed)
+	if age < -time.Minute {
+		d.warn(what, fmt.Sprintf("a changed_at lies %s in the future by the LIMS's clock: is time_zone (%s) the one that it is written in?", shortly(-age), d.cfg.TimeZone))
+		return
+	}
+	d.ok(what, fmt.Sprintf("changed %s ago; if it was an hour or more later, see time_zone (%s)", shortly(max(age, 0)), d.cfg.TimeZone))
 }
 
 // mostWords are how many unknown words of one kind are listed. A column with more of them is most

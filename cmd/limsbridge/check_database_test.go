@@ -93,6 +93,7 @@ func TestCheckDatabase(t *testing.T) {
 		"ok orders stamps every row has a changed_at",
 		"warning results stamps 1 row has no changed_at",
 		"ok lims pace a pass with little new takes",
+		"ok orders newest changed 1h0m",
 		"ok orders rows 5 rows of the last 7 days were looked at",
 		`warning orders rows the status "On hold" of 2 rows is not under status.orders`,
 		`warning orders rows the order code "CBC" of 1 row is under no test`,
@@ -102,6 +103,13 @@ func TestCheckDatabase(t *testing.T) {
 		`warning results rows the unit "mmol/L" of 1 row of LIPID CHOL is not the one configured`,
 		"warning results rows LIPID CHOL: 1 row with a value that is no number and no known word",
 	)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := file(t, filepath.Dir(path), "elsewhere.yaml", strings.Replace(string(text), "time_zone: UTC", "time_zone: America/Bogota", 1))
+	away, _ := command(t, "check", "--config", elsewhere, "--last", "7d")
+	tellsAll(t, away, "warning orders newest a changed_at lies 3h59m", "is time_zone (America/Bogota) the one that it is written in?")
 	if strings.Contains(out, "QC") || strings.Contains(out, "HEM") {
 		t.Error("it tells of what is ignored")
 	}
