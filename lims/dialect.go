@@ -7,6 +7,8 @@ import (
 
 // dialect is what one kind of database needs to be read. Its texts become part of Reader.Statements.
 type dialect interface {
+	inspector
+
 	// connect makes a connection with this password and runs setup on it.
 	connect(ctx context.Context, o Options, password string) (driver.Conn, error)
 	// setup are the statements that make a session read-only, patient and short.

@@ -118,14 +118,6 @@ func readAnswer(rows *sql.Rows) (a answer, err error) {
 	return a, rows.Err()
 }
 
-// inspector returns the dialect's, or says that there is none yet.
-func (r *Reader) inspector() (inspector, error) {
-	if i, ok := r.d.(inspector); ok {
-		return i, nil
-	}
-	return nil, &LeftOut{Reason: "not looked at for this kind of database"}
-}
-
 // object is the name of a source that is a view, or says that it is none.
 func (r *Reader) object(s Source) (string, error) {
 	q, err := r.o.query(s)
@@ -139,11 +131,7 @@ func (r *Reader) object(s Source) (string, error) {
 // are a *LeftOut where the database has no accounts, or those of Reader; so are those of all
 // inspections.
 func (r *Reader) Account(ctx context.Context) (string, error) {
-	i, err := r.inspector()
-	if err != nil {
-		return "", err
-	}
-	a, err := r.inspect(ctx, "", statement{text: i.account()})
+	a, err := r.inspect(ctx, "", statement{text: r.d.account()})
 	if err != nil || len(a.rows) == 0 {
 		return "", err
 	}
@@ -167,40 +155,28 @@ func (r *Reader) Dirty(ctx context.Context, s Source) (string, error) {
 }
 
 func (r *Reader) list(ctx context.Context, s Source, statementOf func(inspector, string) string) ([]string, error) {
-	i, err := r.inspector()
-	if err != nil {
-		return nil, err
-	}
 	object, err := r.object(s)
 	if err != nil {
 		return nil, err
 	}
-	a, err := r.inspect(ctx, "", statement{text: statementOf(i, object)})
+	a, err := r.inspect(ctx, "", statement{text: statementOf(r.d, object)})
 	return a.last(), err
 }
 
 // Writable returns what the reader could write in the database though it never does: a few names
 // of tables or roles, for a person.
 func (r *Reader) Writable(ctx context.Context) ([]string, error) {
-	i, err := r.inspector()
+	a, err := r.inspect(ctx, "", statement{text: r.d.writable()})
 	if err != nil {
 		return nil, err
 	}
-	a, err := r.inspect(ctx, "", statement{text: i.writable()})
-	if err != nil {
-		return nil, err
-	}
-	return i.writes(a), nil
+	return r.d.writes(a), nil
 }
 
 // Encryption returns how the connection is encrypted as the server sees it, e.g. TLSv1.3; "" where
 // it is not.
 func (r *Reader) Encryption(ctx context.Context) (string, error) {
-	i, err := r.inspector()
-	if err != nil {
-		return "", err
-	}
-	a, err := r.inspect(ctx, "", statement{text: i.encrypted()})
+	a, err := r.inspect(ctx, "", statement{text: r.d.encrypted()})
 	if err != nil || len(a.rows) == 0 {
 		return "", err
 	}
@@ -257,10 +233,7 @@ func (r *Reader) since(ctx context.Context, s Source, at time.Time) (*source, st
 
 // inspections returns every statement of the inspector, for Statements.
 func (r *Reader) inspections() []string {
-	i, err := r.inspector()
-	if err != nil {
-		return nil
-	}
+	i := r.d
 	texts := []string{i.account(), i.writable(), i.encrypted()}
 	for _, s := range []Source{Orders, Results} {
 		if object, err := r.object(s); err == nil {

@@ -22,23 +22,19 @@ type Step struct {
 
 // Plan asks the database how a poll from an instant on would run, without running it.
 func (r *Reader) Plan(ctx context.Context, s Source, since time.Time) ([]Step, error) {
-	i, err := r.inspector()
-	if err != nil {
-		return nil, err
-	}
 	src, st, err := r.since(ctx, s, since)
 	if err != nil {
 		return nil, err
 	}
-	a, err := r.inspect(ctx, s, i.explained(st, src.changed)...)
+	a, err := r.inspect(ctx, s, r.d.explained(st, src.changed)...)
 	var left *LeftOut
-	if needs := i.needs(); errors.As(err, &left) && needs.Reason != "" {
+	if needs := r.d.needs(); errors.As(err, &left) && needs.Reason != "" {
 		return nil, &needs
 	}
 	if err != nil {
 		return nil, err
 	}
-	return i.steps(a), nil
+	return r.d.steps(a), nil
 }
 
 // compared finds the bare column that a condition compares with the cursor, as in

@@ -126,6 +126,8 @@ func (d *databaseCheck) connection() bool {
 	}
 	switch tls, err := d.reader.Encryption(ctx); {
 	case !d.unless("lims TLS", err):
+	case tls == "" && d.cfg.Database.Encrypt == "native":
+		d.leftOut("lims TLS", "not used; whether Oracle's own encryption is in force, as lims.encrypt: native demands it, the DBA sees in V$SESSION_CONNECT_INFO")
 	case tls == "" && d.cfg.Database.Encrypt == "auto":
 		d.ok("lims TLS", "not encrypted, on this machine itself")
 	case tls == "":
