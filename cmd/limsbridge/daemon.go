@@ -48,6 +48,7 @@ type daemon struct {
 	next  *config.Config // to be put in force
 	live  *assembly      // nil: not ready
 	why   error          // what is in the way
+	said  string         // what was in the way when that was last logged; "": a pass was made since
 	lives int
 	seen  progress
 	stop  context.CancelFunc // ends the present life
@@ -94,8 +95,7 @@ func (d *daemon) run(ctx context.Context) error {
 		case d.strict && first && !errors.As(err, &failed):
 			return err
 		case errors.As(err, &failed):
-			d.log.Error("the ledger failed; it is opened again and checked before anything more is sent", "reason", err.Error(), "after", reopenAfter.String())
-			err = fmt.Errorf("the ledger failed: %w", failed.Cause)
+			err = fmt.Errorf("the ledger failed, and is opened again and checked before anything more is sent: %w", failed.Cause)
 		}
 		d.notReady(err)
 		select {
@@ -154,11 +154,12 @@ func inLines(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// notReady notes and tells what is in the way, once.
+// notReady notes and tells what is in the way: once, also where what is in the way lets everything be
+// opened each time, as a full disk does.
 func (d *daemon) notReady(why error) {
 	d.mu.Lock()
-	known := d.why != nil && d.why.Error() == why.Error()
-	d.why, d.live = why, nil
+	known := d.said == why.Error()
+	d.why, d.live, d.said = why, nil, why.Error()
 	d.lives++
 	d.mu.Unlock()
 	d.changed.ring()
@@ -195,7 +196,9 @@ func (d *daemon) life(ctx context.Context, cfg *config.Config) (err error) {
 		d.changed.ring() // before what others may be reading is closed below them
 		err = errors.Join(err, a.Close())
 	}()
-	d.log.Info("running", "version", version, "mode", string(cfg.Mode), "every", cfg.Database.Every.String())
+	if !d.saidNotReady() { // else the first pass tells
+		d.runs(cfg)
+	}
 	d.tell()
 	g, ctx := errgroup.WithContext(ctx)
 	loop := &bridge.Loop{Bridge: a.bridge, Zone: cfg.TimeZone, Planned: d.seen.planned, After: func(sum *bridge.Summary, err error) error {
@@ -212,11 +215,30 @@ func (d *daemon) life(ctx context.Context, cfg *config.Config) (err error) {
 	return g.Wait()
 }
 
+// runs logs that it runs.
+func (d *daemon) runs(cfg *config.Config) {
+	d.log.Info("running", "version", version, "mode", string(cfg.Mode), "every", cfg.Database.Every.String())
+}
+
+// saidNotReady reports whether the log says last that something is in the way.
+func (d *daemon) saidNotReady() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.said != ""
+}
+
 // passed logs a pass: one line, whatever came of it.
 func (d *daemon) passed(sum *bridge.Summary, err error) {
 	repeated := d.seen.pass(sum, err)
 	switch {
 	case err == nil:
+		d.mu.Lock()
+		back, cfg := d.said != "", d.cfg
+		d.said = ""
+		d.mu.Unlock()
+		if back {
+			d.runs(cfg)
+		}
 		d.log.Info("pass", "pass", sum)
 	case repeated:
 		d.log.Info("pass ended early again", "reason", err.Error())

@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,8 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"limsbridge/bridge"
 	"limsbridge/bridge/control"
-
 	"limsbridge/config"
 )
 
@@ -48,6 +50,36 @@ func TestToldOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A full disk lets everything be opened, and fails the first write: that it runs is only said again once a
+// pass was made.
+func TestRunningIsSaidAfterAPass(t *testing.T) {
+	var log bytes.Buffer
+	d := newDaemon("limsbridge.yaml", nil, slog.New(slog.NewTextHandler(&log, nil)))
+	d.cfg = config.Blank("limsbridge.yaml")
+	full := errors.New("the ledger failed: no space left on device")
+	for range 3 {
+		if !d.saidNotReady() {
+			d.runs(d.cfg)
+		}
+		d.notReady(full)
+	}
+	d.passed(&bridge.Summary{}, nil)
+	d.passed(&bridge.Summary{}, nil)
+	d.notReady(full)
+	var said []string
+	for _, line := range strings.Split(log.String(), "\n") {
+		for _, word := range []string{"msg=running", "msg=pass", "not ready"} {
+			if strings.Contains(line, word) {
+				said = append(said, word)
+			}
+		}
+	}
+	want := []string{"msg=running", "not ready", "msg=running", "msg=pass", "msg=pass", "not ready"}
+	if !slices.Equal(said, want) {
+		t.Errorf("the log says %q, want %q", said, want)
+	}
 }
 
 // Reloads, passes, questions and commands at once: each is answered, the last configuration is the one
