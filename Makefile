@@ -120,11 +120,11 @@ sign-test: $(PACKAGERS) ## sign the MSI and its program with a certificate made 
 
 # An older version of this very program, to be upgraded from.
 .PHONY: install-test
-install-test: $(PACKAGERS) ## the .deb in a clean Debian under systemd: start, kill, reboot, upgrade, purge (Linux, root)
-	ONLY=deb VERSION=0.0.1 OUT=dist/test/old installer/build.sh
-	ONLY=deb OUT=dist/test/new installer/build.sh
+install-test: $(PACKAGERS) ## .deb and .rpm in a clean Debian under systemd: start, kill, reboot, upgrade, purge (Linux, root)
+	ONLY=linux VERSION=0.0.1 OUT=dist/test/old installer/build.sh
+	ONLY=linux OUT=dist/test/new installer/build.sh
 	go build -o dist/test/rehearsal ./installer/rehearsal
-	installer/linux/install-test.sh dist/test/old/*.deb dist/test/new/*.deb dist/test/rehearsal
+	installer/linux/install-test.sh dist/test/old dist/test/new dist/test/rehearsal
 
 .PHONY: wine-test
 wine-test: $(PACKAGERS) ## the MSI in Wine: install, start, stop, upgrade, uninstall (Linux, root, minutes)

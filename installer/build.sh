@@ -6,7 +6,7 @@
 #   VERSION=1.2.3           another version than git's
 #   OUT=FOLDER              another folder than dist
 #   SIGN=FILE               signs the Windows files with installer/sign.sh, see there
-#   ONLY=deb|msi            nothing else, for tests
+#   ONLY=linux|msi          nothing but .deb and .rpm, or the .msi, for tests
 #   TAGS=…                  build tags of the Windows program, for tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 nfpm=.tools/nfpm-$NFPM_VERSION
 winres=.tools/go-winres-$WINRES_VERSION
 tools=("$nfpm" "$winres" git go envsubst)
-[ "${ONLY:-}" = deb ] || tools+=(wixl msibuild)
+[ "${ONLY:-}" = linux ] || tools+=(wixl msibuild)
 for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || {
         echo "there is no $tool: apt-get install wixl msitools gettext-base; make packages brings the others" >&2
@@ -61,7 +61,7 @@ want() { [ -z "${ONLY:-}" ] || [[ " $* " == *" $ONLY "* ]]; } # want KIND...: is
 say "limsbridge $VERSION of $(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)"
 go build -o "$STAGE/helper" ./installer/packages
 programs=()
-if want deb; then
+if want linux; then
     program linux "$STAGE/limsbridge"
     programs+=("$STAGE/limsbridge")
 fi
@@ -82,15 +82,15 @@ nfpm_package() { # nfpm_package KIND
     "$nfpm" package --config "$STAGE/nfpm.yaml" --packager "$1" --target "$out/limsbridge_${VERSION}_linux_amd64.$1" >"$STAGE/said" 2>&1 ||
         { cat "$STAGE/said" >&2; return 1; }
 }
-if want deb; then
+if want linux; then
     say "Linux"
     "$STAGE/limsbridge" service unit >"$STAGE/limsbridge.service"
     envsubst '$STAGE $PACKAGE_VERSION' <installer/linux/nfpm.yaml >"$STAGE/nfpm.yaml"
     touch -d "@$SOURCE_DATE_EPOCH" "$STAGE/limsbridge.service"
     nfpm_package deb
+    nfpm_package rpm
 fi
 if want; then
-    nfpm_package rpm
     helper archive "$out/limsbridge_${VERSION}_linux_amd64.tar.gz" "limsbridge-$VERSION" "$STAGE/limsbridge" "${papers[@]}"
     helper archive "$out/limsbridge_${VERSION}_windows_amd64.zip" "limsbridge-$VERSION" "$STAGE/limsbridge.exe" "${papers[@]}"
 fi

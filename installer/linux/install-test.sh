@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs the .deb in a clean Debian under a real systemd, lets the service do its work, and treats
 # it as the years do: stopped, killed, rebooted, upgraded, removed, installed again, purged. At the
-# end WHOOP's stand-in must have every report, and none of them twice.
+# end WHOOP's stand-in must have every report, and none of them twice. The .rpm is installed, upgraded
+# and removed there too, by Debian's rpm, which knows nothing of what it depends on.
 #
-#   install-test.sh OLD.deb NEW.deb REHEARSAL    (make install-test builds all three)
+#   install-test.sh OLD NEW REHEARSAL    (make install-test builds all three; OLD and NEW hold a .deb and an .rpm)
 #
 # Needs root and Debian's packages; fetches debootstrap and systemd-nspawn itself, and changes
 # nothing else on this machine. ROOTS keeps the clean Debian between runs.
@@ -80,16 +81,18 @@ tools() {
 }
 quietly tools
 libraries=$(dirname "$(find "$roots/nspawn" -name 'libsystemd-shared*.so' | head -1)")
-if [ ! -e "$roots/$suite/.complete" ]; then
+if [ ! -e "$roots/$suite/.complete-rpm" ]; then
     say "a clean Debian $suite (kept in $roots)"
     rm -rf "${roots:?}/$suite"
-    quietly debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates --keyring=$keyring \
+    quietly debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates,rpm --keyring=$keyring \
         $suite "$roots/$suite"
-    touch "$roots/$suite/.complete"
+    touch "$roots/$suite/.complete-rpm"
 fi
 cp -a "$roots/$suite/." "$root/"
-cp "$old" "$root/root/old.deb"
-cp "$new" "$root/root/new.deb"
+for kind in deb rpm; do
+    cp "$old"/*.$kind "$root/root/old.$kind"
+    cp "$new"/*.$kind "$root/root/new.$kind"
+done
 echo limsbridge-test >"$root/etc/hostname"
 
 # A cgroup of its own, as systemd-nspawn begins there instead of asking a systemd of this machine.
@@ -244,3 +247,32 @@ for left in /etc/limsbridge /var/lib/limsbridge /var/log/limsbridge /usr/lib/sys
 done
 [ -z "$(inside systemctl list-units --all --plain --no-legend 'limsbridge*')" ] || fail "a unit is left after a purge"
 say "purged: nothing is left"
+
+# --- the .rpm -------------------------------------------------------------------------------------
+quietly inside rpm --install --nodeps /root/old.rpm
+until_true "the start of what the .rpm installed" 20 active
+[ "$(inside systemctl is-enabled limsbridge)" = enabled ] || fail "not enabled by the .rpm"
+saying "not ready" || fail "an unconfigured service says: $(told StatusText)"
+[ "$(inside stat -c '%A %U %G' /etc/limsbridge)" = "drwxr-s--- root limsbridge" ] || fail "rights of /etc/limsbridge by the .rpm"
+quietly inside limsbridge init --lims generic --db sqlite
+config=$(sha256sum <"$root/etc/limsbridge/limsbridge.yaml")
+ledger_kept() {
+    [ "$(sha256sum <"$root/etc/limsbridge/limsbridge.yaml")" = "$config" ] && [ -e "$root/var/lib/limsbridge/ledger.db" ] || fail "configuration or ledger are gone"
+}
+pid=$(told MainPID)
+quietly inside rpm --upgrade --nodeps /root/new.rpm
+until_true "the restart with the new .rpm's program" 30 again
+[ "$(inside limsbridge version)" = "$second" ] || fail "the .rpm's version is $(inside limsbridge version)"
+[ "$(inside systemctl is-enabled limsbridge)" = enabled ] || fail "not enabled after the .rpm's upgrade"
+ledger_kept
+quietly inside systemctl stop limsbridge
+quietly inside rpm --upgrade --oldpackage --nodeps /root/old.rpm
+! active || fail "an older .rpm started a service that was stopped"
+quietly inside systemctl start limsbridge
+until_true "the start" 20 active
+pid=$(told MainPID)
+quietly inside rpm --erase limsbridge
+! inside test -e "/proc/$pid" || fail "it runs although its .rpm is removed"
+[ ! -e "$root/usr/lib/systemd/system/limsbridge.service" ] && [ ! -L "$root/etc/systemd/system/multi-user.target.wants/limsbridge.service" ] || fail "the unit is left"
+ledger_kept
+say ".rpm: installed, upgraded, gone back, removed; configuration and ledger are kept"
