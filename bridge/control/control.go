@@ -62,6 +62,11 @@ var ErrNotReady = fmt.Errorf("the service is not ready, see `limsbridge status`:
 // ErrTaken says that another process answers on the socket.
 var ErrTaken = errors.New("another limsbridge answers for this ledger")
 
+// WordsError says that what was asked cannot be meant: nothing was done.
+type WordsError struct{ Text string }
+
+func (e *WordsError) Error() string { return e.Text }
+
 const socketName = "control.sock"
 
 // timeout bounds one question and its answer; acts wait for the disk, not for WHOOP.
@@ -154,6 +159,9 @@ func refuse(w http.ResponseWriter, err error) {
 	status := http.StatusConflict
 	if errors.Is(err, ErrNotReady) {
 		status = http.StatusServiceUnavailable
+	}
+	if _, ok := errors.AsType[*WordsError](err); ok {
+		status = http.StatusUnprocessableEntity
 	}
 	http.Error(w, err.Error(), status)
 }
@@ -255,8 +263,12 @@ func send(ctx context.Context, state, method, what string, body any, patience ti
 	if resp.StatusCode == http.StatusServiceUnavailable {
 		return nil, ErrNotReady
 	}
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<18))
-	return nil, errors.New(string(bytes.TrimSpace(said)))
+	told, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<18))
+	said := string(bytes.TrimSpace(told))
+	if resp.StatusCode == http.StatusUnprocessableEntity {
+		return nil, &WordsError{said}
+	}
+	return nil, errors.New(said)
 }
 
 type peerKey struct{}

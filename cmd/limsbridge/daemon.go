@@ -442,6 +442,9 @@ func (d *daemon) answers() control.Bridge {
 			if err != nil {
 				return err
 			}
+			if err := known(act, a.mapping); err != nil {
+				return err
+			}
 			return a.bridge.Act(ctx, event(act))
 		},
 		Resolve: func(ctx context.Context, s bridge.Resolution) error {

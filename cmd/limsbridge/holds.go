@@ -31,18 +31,15 @@ func holdsCommand() *cobra.Command {
 		Long: `Lists everything that does not go out by itself, with its reason: first what keeps all
 sending or one kind of it (stops, brakes, pauses), then what is held of single orders.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(cmd)
-			if err != nil {
-				return err
-			}
-			holds, err := readHolds(cmd, cfg.State)
+			p := placeOf(cmd)
+			holds, err := readHolds(cmd, p)
 			if err != nil {
 				return explain(err)
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(holds)
 			}
-			return listHolds(cmd.OutOrStdout(), holds, cfg.TimeZone)
+			return listHolds(cmd.OutOrStdout(), holds, p.TimeZone)
 		},
 	}
 	c.PersistentFlags().BoolVar(&asJSON, "json", false, "as JSON")
@@ -51,12 +48,15 @@ sending or one kind of it (stops, brakes, pauses), then what is held of single o
 }
 
 // readHolds asks the running bridge, or reads the ledger where none runs.
-func readHolds(cmd *cobra.Command, state string) (holds []bridge.Held, err error) {
-	holds, err = control.Holds(cmd.Context(), state)
+func readHolds(cmd *cobra.Command, p place) (holds []bridge.Held, err error) {
+	holds, err = control.Holds(cmd.Context(), p.State)
 	if !errors.Is(err, control.ErrNotRunning) {
-		return holds, headed(cmd, state, err)
+		return holds, headed(cmd, p.State, err)
 	}
-	l, err := ledger.Open(state, ledger.Options{ReadOnly: true})
+	if err := p.usable(cmd); err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(p.State, ledger.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +120,12 @@ func holdsShowCommand(asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Show what is known of one hold, and what can be done", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := load(cmd)
-			if err != nil {
-				return err
-			}
+			p := placeOf(cmd)
 			ids, err := parseIDs(args)
 			if err != nil {
 				return err
 			}
-			holds, err := readHolds(cmd, cfg.State)
+			holds, err := readHolds(cmd, p)
 			if err != nil {
 				return explain(err)
 			}
@@ -137,7 +134,7 @@ func holdsShowCommand(asJSON *bool) *cobra.Command {
 				return fmt.Errorf("there is no hold %d (any more): see `limsbridge holds`", ids[0])
 			}
 			var story []bridge.Event
-			err = ledger.ReadJournal(cfg.State, func(e bridge.Event) error {
+			err = ledger.ReadJournal(p.State, func(e bridge.Event) error {
 				if e.Key != nil && *e.Key == holds[i].Key {
 					story = append(story, e)
 				}
@@ -153,7 +150,7 @@ func holdsShowCommand(asJSON *bool) *cobra.Command {
 			if *asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"hold": holds[i], "journal": story})
 			}
-			return showHold(cmd.OutOrStdout(), holds[i], story, cfg.TimeZone)
+			return showHold(cmd.OutOrStdout(), holds[i], story, p.TimeZone)
 		},
 	}
 }
@@ -274,15 +271,12 @@ func holdsResolveCommand() *cobra.Command {
 					r.Verdict = v
 				}
 			}
-			cfg, err := load(cmd)
-			if err != nil {
-				return err
-			}
+			p := placeOf(cmd)
 			ids, err := parseIDs(args)
 			if err != nil {
 				return err
 			}
-			holds, err := readHolds(cmd, cfg.State)
+			holds, err := readHolds(cmd, p)
 			if err != nil {
 				return explain(err)
 			}
@@ -290,7 +284,7 @@ func holdsResolveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := listHolds(cmd.OutOrStdout(), chosen, cfg.TimeZone); err != nil {
+			if err := listHolds(cmd.OutOrStdout(), chosen, p.TimeZone); err != nil {
 				return err
 			}
 			if !yes {
@@ -302,7 +296,7 @@ func holdsResolveCommand() *cobra.Command {
 				r.IDs = append(r.IDs, h.ID)
 			}
 			r.User = osUser()
-			if err := resolve(cmd.Context(), cfg.State, r); err != nil {
+			if err := resolve(cmd.Context(), p.State, r); err != nil {
 				return explain(err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d decided as %s\n", len(chosen), r.Verdict)

@@ -23,10 +23,15 @@ be reported again, as WHOOP shows no reports. So run and once refuse, in mode: s
 until a person confirms that very start_from, by name and reason.`,
 		Example: `  limsbridge ledger confirm-start --by "A. Lab" --why "nothing was reported in November"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(cmd)
-			if err != nil {
-				return err
+			p := placeOf(cmd)
+			var wrong config.Problems
+			for _, needed := range []string{"", "state", "time_zone", "start_from"} {
+				wrong = append(wrong, p.problems.About(needed)...)
 			}
+			if len(wrong) > 0 {
+				return showProblems(cmd.ErrOrStderr(), wrong)
+			}
+			cfg := p.Config
 			created, needed, err := confirmStart(cmd.Context(), cfg, by, why)
 			switch {
 			case err != nil:

@@ -26,21 +26,19 @@ func outstandingCommand() *cobra.Command {
 are not complete, the oldest first, with what they wait for. The journal tells since
 when; "≥" marks those that it does not tell of any more. Rows are those of the whole requisition.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := load(cmd)
-			if err != nil {
-				return err
-			}
-			age := cfg.Overdue
+			p := placeOf(cmd)
+			age := p.Overdue
 			if older != "" {
+				var err error
 				if age, err = config.ParseSpan(older); err != nil {
 					return &exitError{exitConfig, fmt.Errorf("--older: %w", err)}
 				}
 			}
-			all, err := findOutstanding(cmd, cfg.State)
+			all, err := findOutstanding(cmd, p)
 			if err != nil {
 				return explain(err)
 			}
-			err = bridge.Date(all, func(yield func(bridge.Event) error) error { return ledger.ReadJournal(cfg.State, yield) })
+			err = bridge.Date(all, func(yield func(bridge.Event) error) error { return ledger.ReadJournal(p.State, yield) })
 			if damage, ok := errors.AsType[*ledger.DamageError](err); ok {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning: ages may be too short:", damage)
 			} else if err != nil {
@@ -51,7 +49,7 @@ when; "≥" marks those that it does not tell of any more. Rows are those of the
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(late)
 			}
-			return listOutstanding(cmd.OutOrStdout(), late, len(all), age, now, cfg.TimeZone)
+			return listOutstanding(cmd.OutOrStdout(), late, len(all), age, now, p.TimeZone)
 		},
 	}
 	c.Flags().StringVar(&older, "older", "", "accepted at least so long ago, e.g. 7d (default: the configuration's overdue)")
@@ -60,12 +58,15 @@ when; "≥" marks those that it does not tell of any more. Rows are those of the
 }
 
 // findOutstanding asks the running bridge, or reads the ledger where none runs.
-func findOutstanding(cmd *cobra.Command, state string) (all []bridge.Outstanding, err error) {
-	all, err = control.FindOutstanding(cmd.Context(), state)
+func findOutstanding(cmd *cobra.Command, p place) (all []bridge.Outstanding, err error) {
+	all, err = control.FindOutstanding(cmd.Context(), p.State)
 	if !errors.Is(err, control.ErrNotRunning) {
-		return all, headed(cmd, state, err)
+		return all, headed(cmd, p.State, err)
 	}
-	l, err := ledger.Open(state, ledger.Options{ReadOnly: true})
+	if err := p.usable(cmd); err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(p.State, ledger.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}

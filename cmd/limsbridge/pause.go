@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,9 +25,6 @@ What is released meanwhile waits. Reading goes on.`,
 		Example: `  limsbridge pause --by "A. Lab" --why "reagent recall" --test CBC`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			act.Act = bridge.PauseAct
-			if err := known(cmd, act.Tests); err != nil {
-				return err
-			}
 			return do(cmd, act, "paused")
 		},
 	}
@@ -38,21 +34,13 @@ What is released meanwhile waits. Reading goes on.`,
 }
 
 // known refuses a code that is none of the configuration's: a pause of it would stop nothing.
-func known(cmd *cobra.Command, tests []string) error {
-	if len(tests) == 0 {
+func known(act control.Act, mapping *bridge.Mapping) error {
+	if act.Act != bridge.PauseAct {
 		return nil
 	}
-	cfg, err := load(cmd)
-	if err != nil {
-		return err
-	}
-	mapping, err := cfg.Mapping()
-	if err != nil {
-		return err
-	}
-	for _, t := range tests {
+	for _, t := range act.Tests {
 		if !slices.Contains(mapping.Codes(), t) {
-			return &exitError{exitConfig, fmt.Errorf("nothing was paused: the configuration has no test %q; its tests are %s", t, strings.Join(mapping.Codes(), ", "))}
+			return &control.WordsError{Text: fmt.Sprintf("nothing was paused: the configuration has no test %q; its tests are %s", t, strings.Join(mapping.Codes(), ", "))}
 		}
 	}
 	return nil
@@ -104,16 +92,16 @@ func require(c *cobra.Command, flags ...string) {
 
 // do asks the running bridge, or acts on the ledger itself where none runs.
 func do(cmd *cobra.Command, act control.Act, done string) error {
-	cfg, err := load(cmd)
-	if err != nil {
-		return err
-	}
+	p := placeOf(cmd)
 	act.User = osUser()
-	err = headed(cmd, cfg.State, control.Do(cmd.Context(), cfg.State, act))
+	err := headed(cmd, p.State, control.Do(cmd.Context(), p.State, act))
 	where := "the running bridge"
 	if errors.Is(err, control.ErrNotRunning) {
 		where = "the ledger; no bridge is running"
-		err = doOffline(cmd.Context(), cfg.State, act)
+		err = doOffline(cmd, p, act)
+	}
+	if words, ok := errors.AsType[*control.WordsError](err); ok {
+		return &exitError{exitConfig, words}
 	}
 	if err != nil {
 		return explain(err)
@@ -122,13 +110,19 @@ func do(cmd *cobra.Command, act control.Act, done string) error {
 	return err
 }
 
-func doOffline(ctx context.Context, state string, act control.Act) (err error) {
-	l, err := ledger.Open(state, ledger.Options{})
+func doOffline(cmd *cobra.Command, p place, act control.Act) (err error) {
+	if err := p.usable(cmd); err != nil {
+		return err
+	}
+	if err := p.names(cmd, act); err != nil {
+		return err
+	}
+	l, err := ledger.Open(p.State, ledger.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	return bridge.Act(ctx, l, event(act))
+	return bridge.Act(cmd.Context(), l, event(act))
 }
 
 // event is the journal's form of an act.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"limsbridge/bridge/control"
 	"limsbridge/config"
 )
 
@@ -51,7 +52,10 @@ alone can read; a credential of systemd of the same name wins over them.`,
 			if err != nil {
 				return err
 			}
-			if listSecrets(cmd.OutOrStdout(), stored, cfg.References(), cfg.TimeZone) > 0 {
+			// A credential of the service manager is in the service's hands only.
+			s, err := control.ReadStatus(cmd.Context(), cfg.State)
+			has := err == nil && s.Ready && s.ConfigHash == cfg.Hash()
+			if listSecrets(cmd.OutOrStdout(), stored, cfg.References(), has, cfg.TimeZone) > 0 {
 				return errShown
 			}
 			return nil
@@ -89,8 +93,8 @@ func statePlace(cmd *cobra.Command) (string, error) {
 }
 
 // listSecrets prints what is stored and what is referred to, and returns how many are needed and
-// cannot be had.
-func listSecrets(out io.Writer, stored []config.StoredSecret, references []config.Reference, zone *time.Location) (missing int) {
+// cannot be had. has: a service works by these references, so that it has them all.
+func listSecrets(out io.Writer, stored []config.StoredSecret, references []config.Reference, has bool, zone *time.Location) (missing int) {
 	if zone == nil {
 		zone = time.Local
 	}
@@ -110,6 +114,8 @@ func listSecrets(out io.Writer, stored []config.StoredSecret, references []confi
 		at, here := kept[r.Name]
 		stands := "in place: a credential of the service manager"
 		switch {
+		case r.Missing != "" && has:
+			stands = "not seen by this account; the service has it"
 		case r.Missing != "":
 			missing++
 			stands = "MISSING: " + r.Missing

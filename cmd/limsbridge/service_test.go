@@ -38,6 +38,7 @@ type managed struct {
 	ended                chan error
 	requisition, request uuid.UUID
 	from                 time.Time // start_from, before the ledger's creation
+	credentials          string    // the folder of the service's credentials; "": it has none
 }
 
 func manage(t *testing.T) *managed {
@@ -83,6 +84,9 @@ func (m *managed) start() {
 	m.Helper()
 	m.process = exec.Command(m.program, "run", "--config", m.config)
 	m.process.Env = append(os.Environ(), "NOTIFY_SOCKET="+m.manager.LocalAddr().String())
+	if m.credentials != "" {
+		m.process.Env = append(m.process.Env, "CREDENTIALS_DIRECTORY="+m.credentials)
+	}
 	journal, err := os.OpenFile(filepath.Join(m.dir, "journal.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		m.Fatal(err)
@@ -151,9 +155,33 @@ func (m *managed) journal() string {
 	return string(b)
 }
 
+// logs waits until the log says that text once more than before.
+func (m *managed) logs(text string, before int) {
+	m.Helper()
+	for end := time.Now().Add(time.Minute); strings.Count(m.log(), text) != before+1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			m.Fatalf("the log does not say %q:\n%s", text, m.log())
+		}
+	}
+}
+
+// hangup sends SIGHUP, and waits for what the log says of it.
+func (m *managed) hangup(text string) {
+	m.Helper()
+	before := strings.Count(m.log(), text)
+	if err := m.process.Process.Signal(syscall.SIGHUP); err != nil {
+		m.Fatal(err)
+	}
+	m.logs(text, before)
+}
+
 // configure writes the configuration.
 func (m *managed) configure(more string) {
 	m.Helper()
+	secret := sandbox.DefaultClientSecret
+	if m.credentials != "" {
+		secret = "secret:whoop-client-secret"
+	}
 	file(m.T, m.dir, "limsbridge.yaml", fmt.Sprintf(`mode: send
 start_from: %s
 time_zone: UTC
@@ -166,7 +194,7 @@ status:
   results: {A: released}
 tests:
   CBC: {results: {WBC: {code: WBC}}}
-%s`, m.from.Format(time.RFC3339), m.url, sandbox.DefaultClientID, sandbox.DefaultClientSecret, more))
+%s`, m.from.Format(time.RFC3339), m.url, sandbox.DefaultClientID, secret, more))
 }
 
 // reports waits until a report has arrived.
@@ -196,6 +224,8 @@ func (m *managed) release() {
 // configuration in force where the next one is wrong, and finishes what is under way at its end.
 func TestServiceLife(t *testing.T) {
 	m := manage(t)
+	m.credentials = t.TempDir() // and the command line has no credential
+	file(t, m.credentials, "whoop-client-secret", sandbox.DefaultClientSecret)
 	file(t, m.dir, "limsbridge.yaml", "mode: send\nsetle: 5m\n")
 	m.start()
 	m.hears("STATUS=not ready: ")
@@ -224,6 +254,7 @@ func TestServiceLife(t *testing.T) {
 		t.Errorf("%+v %v", s, err)
 	}
 	m.says(0, "resume --by A --why replaced", "the running bridge")
+	m.says(0, "secret list", "whoop-client-secret", "not seen by this account; the service has it")
 
 	inForce := m.config // another file is checked, where one is named, before it takes this one's place
 	file(t, m.dir, "next.yaml", "mode: sned\n")
@@ -235,10 +266,21 @@ func TestServiceLife(t *testing.T) {
 	file(t, m.dir, "limsbridge.yaml", "mode: sned\n")
 	m.says(exitConfig, "reload", "sned")
 	m.says(exitAttention, "status", "running, ready", "not the one in force")
-	if err := m.process.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
+	m.hangup("the configuration was not reloaded; the one in force stays")
+	for _, broken := range []string{"mode: sned\n", "tests:\n\tCBC: {}\n"} { // what a person edits is no hindrance
+		file(t, m.dir, "limsbridge.yaml", broken)
+		m.says(exitConfig, "pause --test CCB --by A --why reagents", "nothing was paused", "its tests are CBC")
+		m.says(0, "pause --test CBC --by A --why reagents", "the running bridge")
+		m.says(0, "holds", "this test", "limsbridge resume --test CBC")
+		m.says(exitFailed, "holds show 4711", "there is no hold 4711")
+		m.says(exitFailed, "holds resolve 4711 --never-send --yes --by A --why B", "not all of these are held")
+		m.says(0, "outstanding", "None is outstanding for 7 days")
+		m.says(0, "resume --test CBC --by A --why replaced", "the running bridge")
+		m.says(0, "holds", "Nothing is held.")
 	}
 	m.configure("ignore: [HEM_INDEX]")
+	m.says(exitFailed, "secret list", "whoop-client-secret", "MISSING") // nobody works by this file yet
+	m.hangup(`"the configuration was reloaded"`)
 	m.says(0, "reload", "in force")
 	m.release()
 	m.says(0, "preview --since 1d", "inside the service", "report final", "WBC")
@@ -272,6 +314,11 @@ func TestServiceLife(t *testing.T) {
 		t.Errorf("%d reports", n)
 	}
 	m.says(exitFailed, "status", "NOT RUNNING")
+	file(t, m.dir, "limsbridge.yaml", "mode: sned\n")
+	m.says(0, "holds", "Nothing is held.")
+	m.says(exitConfig, "pause --test CBC --by A --why B", "sned") // is it a test?
+	file(t, m.dir, "limsbridge.yaml", "tests:\n\tCBC: {}\n")
+	m.says(exitConfig, "holds", "tab") // where is the ledger?
 	l, err := ledger.Open(filepath.Join(m.dir, "state"), ledger.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
