@@ -69,6 +69,49 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestSQLPlusRuns: outside of a PL/SQL block SQL*Plus takes what stands behind a semicolon on its line for a part of the
+// statement (ORA-00911), ends a statement at a remark's last semicolon, and forgets it at a blank line.
+func TestSQLPlusRuns(t *testing.T) {
+	_, script, err := Render(Choice{"generic", "oracle"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, statement, ended := false, false, 0
+	for i, line := range strings.Split(string(script), "\n") {
+		text, remark, remarked := strings.Cut(line, "--")
+		text = strings.TrimSpace(text)
+		word, _, _ := strings.Cut(text, " ")
+		switch {
+		case block:
+			block = text != "/"
+			continue
+		case text == "DECLARE" || text == "BEGIN":
+			block = true
+			continue
+		case !statement && (word == "WHENEVER" || word == "SET" || word == "ACCEPT"): // SQL*Plus's own
+			continue
+		case !statement && text == "":
+			continue
+		}
+		statement = true
+		switch {
+		case text == "" && !remarked:
+			t.Errorf("line %d is blank within a statement", i+1)
+		case strings.Contains(remark, ";"):
+			t.Errorf("line %d has a remark with a semicolon within a statement: %s", i+1, line)
+		case strings.HasSuffix(text, ";") && remarked, strings.Contains(strings.TrimSuffix(text, ";"), ";"):
+			t.Errorf("line %d goes on behind its semicolon: %s", i+1, line)
+		}
+		if strings.Contains(text, ";") {
+			statement = false
+			ended++
+		}
+	}
+	if block || statement || ended != 8 {
+		t.Errorf("%d statements, want 8, or the last one does not end", ended)
+	}
+}
+
 // TestSQLiteRuns: the script for SQLite makes views that can be read, also when it runs twice.
 func TestSQLiteRuns(t *testing.T) {
 	db, err := sql.Open("sqlite", ":memory:")

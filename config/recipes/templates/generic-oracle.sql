@@ -27,25 +27,30 @@ BEGIN
 END;
 /
 
+-- From here on SQL*Plus wants nothing behind a semicolon on its line, and no blank line within a
+-- statement: remarks stand on lines of their own.
+
 -- The views' owner may read what the views read, and pass that on through them alone.
-GRANT READ ON lims.lims_test   TO whoop WITH GRANT OPTION;   -- CHECK: the LIMS's schema and tables
-GRANT READ ON lims.lims_sample TO whoop WITH GRANT OPTION;   -- CHECK
-GRANT READ ON lims.lims_result TO whoop WITH GRANT OPTION;   -- CHECK
+-- CHECK: the LIMS's schema and tables.
+GRANT READ ON lims.lims_test   TO whoop WITH GRANT OPTION;
+GRANT READ ON lims.lims_sample TO whoop WITH GRANT OPTION;
+GRANT READ ON lims.lims_result TO whoop WITH GRANT OPTION;
 
 -- One row for each LIMS test that WHOOP ordered.
 CREATE OR REPLACE VIEW whoop.orders AS
 SELECT
     t.test_id          AS row_id,           -- CHECK: the key of the row, never used again
-    -- The newest of all stamps that a change may touch; a release often touches the parent only.
+    -- The newest of all stamps that a change may touch, since a release often touches the parent only.
     -- GREATEST alone is NULL as soon as one of them is.
     GREATEST(COALESCE(t.changed_at, s.changed_at), COALESCE(s.changed_at, t.changed_at)) AS changed_at,   -- CHECK
     s.requisition_id   AS requisition_id,   -- CHECK: WHOOP's requisition (a UUID: text, or RAW(16))
     t.test_code        AS order_code,       -- CHECK: the LIMS's own code of the test
     t.status           AS status,           -- CHECK: the words of status.orders in limsbridge.yaml
-    s.birth_date       AS birth_date        -- CHECK: compared in memory, never kept; or remove it
+    s.birth_date       AS birth_date        -- CHECK: compared in memory, never kept, or remove it
 FROM lims.lims_test t
 JOIN lims.lims_sample s ON s.sample_id = t.sample_id
-WHERE s.customer = 'WHOOP';                 -- CHECK: what makes an order WHOOP's
+-- CHECK: what makes an order WHOOP's
+WHERE s.customer = 'WHOOP';
 
 -- One row for each result of these tests. A row stays whatever its status becomes.
 CREATE OR REPLACE VIEW whoop.results AS
@@ -57,14 +62,15 @@ SELECT
     t.test_code        AS order_code,       -- CHECK
     r.result_code      AS result_code,      -- CHECK: the LIMS's own code of the observation
     -- CHECK: the text as reported. A NUMBER has no trailing zeros (5.40 is 5.4): where the digits
-    -- count, TO_CHAR(r.result_number, 'FM99990.00'); BINARY_DOUBLE and BINARY_FLOAT lose digits.
+    -- count, TO_CHAR(r.result_number, 'FM99990.00'). BINARY_DOUBLE and BINARY_FLOAT lose digits.
     r.result_text      AS value,
     r.unit             AS unit,             -- CHECK
-    r.status           AS status            -- CHECK: the words of status.results; only verified ones are released
+    r.status           AS status            -- CHECK: the words of status.results, of which only verified ones are released
 FROM lims.lims_result r
 JOIN lims.lims_test t   ON t.test_id = r.test_id
 JOIN lims.lims_sample s ON s.sample_id = t.sample_id
-WHERE s.customer = 'WHOOP';                 -- CHECK
+-- CHECK, as above
+WHERE s.customer = 'WHOOP';
 
 -- The login. READ is SELECT without the right to lock rows (SELECT ... FOR UPDATE).
 GRANT CREATE SESSION TO limsbridge_ro;
