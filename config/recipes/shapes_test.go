@@ -159,9 +159,10 @@ const (
 	early, late = "2026-11-01 08:00:00", "2026-11-02 09:30:00.123"
 )
 
-// TestLabWare: in every combination of a sample's, a test's and a result's letter, T or F, a value
-// is released only where test and result are authorised, the sample is neither rejected nor
-// cancelled, and the result is reportable. (Letters: LabWare's STATUS; "-" is NULL.)
+// TestLabWare: in every combination of a sample's, a test's and a result's letter and of what stands in REPORTABLE, a
+// value is released only where test and result are authorised, the sample is neither rejected nor
+// cancelled, and the result is reportable; where neither T nor F says so, it is held. (Letters: LabWare's STATUS;
+// "-" is NULL.)
 func TestLabWare(t *testing.T) {
 	l := newLaboratory(t)
 	l.exec(`CREATE SCHEMA dbo;
@@ -182,9 +183,9 @@ func TestLabWare(t *testing.T) {
 			l.exec(`INSERT INTO dbo.TEST VALUES ($1, $2, 'LIPID', $3, NULL)`, 1000+n, n, letters(test))
 			tests[strconv.Itoa(1000+n)] = letter{sample: sample, test: test}
 			for i, result := range strings.Split("NEMCARX-", "") {
-				for j, reportable := range []string{"T", "F"} {
+				for j, reportable := range []string{"T", "F", "-", " ", "", "N"} {
 					id := 100*n + 10*i + j
-					l.exec(`INSERT INTO dbo.RESULT VALUES ($1, $2, 'CHOL', '5.40', 'mg/dL', $3, $4, $5)`, id, 1000+n, letters(result), reportable, late)
+					l.exec(`INSERT INTO dbo.RESULT VALUES ($1, $2, 'CHOL', '5.40', 'mg/dL', $3, $4, $5)`, id, 1000+n, letters(result), letters(reportable), late)
 					results[strconv.Itoa(id)] = letter{sample, test, result, reportable}
 				}
 			}
@@ -226,6 +227,10 @@ func TestLabWare(t *testing.T) {
 		case x.reportable == "F":
 			if row.Status != "hidden" {
 				t.Errorf("result %+v is not reportable, and has the word %q", x, row.Status)
+			}
+		case x.reportable != "T":
+			if word != "" || row.Status == "" {
+				t.Errorf("result %+v may be reported or not, and its word %q is %q", x, row.Status, word)
 			}
 		case x.sample == "X" && word != bridge.Withdrawn, x.sample == "R" && word != bridge.ResultNotMeasurable:
 			t.Errorf("result %+v of the whole sample: %q", x, word)

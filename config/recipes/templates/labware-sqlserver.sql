@@ -45,6 +45,8 @@ SELECT
     r.UNITS                                          AS unit,
     CASE
         WHEN r.REPORTABLE = 'F'       THEN 'hidden'  -- not for reports
+        -- Neither F nor T: nobody said that it may be reported. No word of limsbridge.yaml, and so held.
+        WHEN COALESCE(r.REPORTABLE, '') <> 'T' THEN 'REPORTABLE?'
         WHEN s.STATUS IN ('R', 'X')   THEN s.STATUS  -- the whole sample
         WHEN t.STATUS = 'A'           THEN r.STATUS
         ELSE t.STATUS                                -- its test is not authorised: nothing is released
