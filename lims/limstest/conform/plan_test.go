@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"limsbridge/lims"
 )
@@ -12,18 +13,17 @@ import (
 // A page in the middle of a large table is read through the index on (changed_at, row_id), also
 // through a view, and without reading what lies before it.
 func TestServersUseTheIndex(t *testing.T) {
-	fill := map[string]string{
-		lims.Postgres: "INSERT INTO base_results (row_id, changed_at) SELECT i, timestamp '2026-01-01' + i / 10 * interval '1 second' FROM generate_series(1, 50000) i",
-		lims.MySQL:    "INSERT INTO base_results (row_id, changed_at) SELECT seq, timestamp '2026-01-01' + INTERVAL seq DIV 10 SECOND FROM seq_1_to_50000",
+	var rows [][]any
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 50_000 {
+		rows = append(rows, []any{i, begin.Add(time.Duration(i/10) * time.Second).Format(time.DateTime)})
 	}
-	for kind, text := range fill {
+	for _, kind := range []string{lims.Postgres, lims.MySQL} {
 		t.Run(kind, func(t *testing.T) {
 			l := openServer(t, kind).(*sqlLab)
 			d := database{lab: l}
 			d.results(t, "id", "stamp")
-			if _, err := l.db.Exec(text); err != nil {
-				t.Skipf("this server cannot make 50,000 rows in one statement: %v", err)
-			}
+			d.insert(t, "results", []string{"row_id", "changed_at"}, rows...)
 			l.exec(t, "ANALYZE "+map[string]string{lims.MySQL: "TABLE "}[kind]+"base_results")
 			r := d.reader(t, func(o *lims.Options) { o.Orders = lims.Query{View: "results"}; o.PageSize = 1000 })
 			if _, err := r.Fetch(t.Context(), lims.Results, []string{"1"}); err != nil {
@@ -40,7 +40,7 @@ func TestServersUseTheIndex(t *testing.T) {
 				if !strings.Contains(st, "result_code") {
 					continue
 				}
-				middle := strings.Contains(st, ") > (") || strings.Contains(st, " OR ")
+				middle := strings.Contains(st, ") > (") || strings.Contains(st, " OR lb.`row_id`")
 				switch {
 				case kind == lims.Postgres && middle:
 					if _, err := conn.ExecContext(t.Context(), fmt.Sprintf("PREPARE p%d AS %s", i, st)); err != nil {
