@@ -31,7 +31,9 @@ type dialect interface {
 	// bind makes a parameter of a stamp or row id. An error says that no such value can be in the column.
 	bind(c column, text string) (any, error)
 	// unstamped is the condition that a change stamp is missing: NULL, or what this database has instead of it.
+	// stamped is the opposite.
 	unstamped(c column, expr string) string
+	stamped(c column, expr string) string
 	// rowValues says that (a, b) > (x, y) uses an index on (a, b) well.
 	rowValues() bool
 	// limit are the texts behind SELECT and at the end of a statement that returns at most n rows.

@@ -132,6 +132,13 @@ func (mySQL) unstamped(c column, expr string) string {
 	return expr + " IS NULL"
 }
 
+func (mySQL) stamped(c column, expr string) string {
+	if c.kind == kindClock {
+		return expr + " >= CAST('1000-01-01' AS DATETIME)"
+	}
+	return expr + " IS NOT NULL"
+}
+
 func (mySQL) rowValues() bool { return false } // its optimizer reads the whole index for them
 
 func (mySQL) limit(n int) (head, tail string) { return limitClause(n) }

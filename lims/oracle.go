@@ -162,6 +162,8 @@ func (oracle) bind(c column, text string) (any, error) {
 
 func (oracle) unstamped(_ column, expr string) string { return expr + " IS NULL" }
 
+func (oracle) stamped(_ column, expr string) string { return expr + " IS NOT NULL" }
+
 func (oracle) rowValues() bool { return false } // Oracle has no (a, b) > (x, y)
 
 // limit needs Oracle 12.1.

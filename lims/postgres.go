@@ -152,6 +152,8 @@ func (d postgres) greater(c column, expr, placeholder string) (left, right strin
 
 func (postgres) unstamped(_ column, expr string) string { return expr + " IS NULL" }
 
+func (postgres) stamped(_ column, expr string) string { return expr + " IS NOT NULL" }
+
 func (postgres) rowValues() bool { return true }
 
 func (postgres) limit(n int) (head, tail string) { return limitClause(n) }

@@ -110,6 +110,8 @@ func (sqliteDialect) greater(c column, expr, placeholder string) (left, right st
 
 func (sqliteDialect) unstamped(_ column, expr string) string { return expr + " IS NULL" }
 
+func (sqliteDialect) stamped(_ column, expr string) string { return expr + " IS NOT NULL" }
+
 func (sqliteDialect) rowValues() bool { return true }
 
 func (sqliteDialect) limit(n int) (head, tail string) { return limitClause(n) }

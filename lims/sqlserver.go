@@ -247,6 +247,8 @@ func (d sqlServer) greater(c column, expr, placeholder string) (left, right stri
 
 func (sqlServer) unstamped(_ column, expr string) string { return expr + " IS NULL" }
 
+func (sqlServer) stamped(_ column, expr string) string { return expr + " IS NOT NULL" }
+
 func (sqlServer) rowValues() bool { return false }
 
 func (sqlServer) limit(n int) (head, tail string) {

@@ -113,7 +113,8 @@ func (src *source) stampedPage(start string, after *position, limit int) (statem
 	c := src.expr(src.changed)
 	switch {
 	case after == nil && start == "":
-		b.where("%s IS NOT NULL", c)
+		// What the database has instead of NULL comes first, and no page could begin behind it.
+		b.where("%s", src.d.stamped(src.changed, c))
 	case after == nil:
 		b.where("%s >= %s", c, b.arg(src.changed, start))
 	case src.d.rowValues():
@@ -155,7 +156,7 @@ func (src *source) head(before string) (statement, error) {
 	b := &builder{src: src}
 	c := src.expr(src.changed)
 	if before == "" {
-		b.where("%s IS NOT NULL", c)
+		b.where("%s", src.d.stamped(src.changed, c))
 	} else {
 		b.where("%s < %s", c, b.arg(src.changed, before))
 	}

@@ -321,32 +321,42 @@ func TestStampsThatAreNone(t *testing.T) {
 		if !ok {
 			t.Skip("NULL is all that this database has")
 		}
-		d.results(t, "id", "stamp")
-		d.put(t, 1, stampAgo(time.Hour))
-		d.put(t, 2, nil)
-		l := d.sql(t)
-		l.exec(t, "SET sql_mode = ''; INSERT INTO base_results (row_id, changed_at, status) VALUES (3, '"+stamp+"', 'A'), (4, '"+stamp+"', 'A'), (5, '"+stamp+"', 'A'); SET sql_mode = DEFAULT")
-		r := d.reader(t, small)
-		var ids []string
-		err := r.Unstamped(t.Context(), lims.Results, func(rows []lims.Row) error {
-			for _, row := range rows {
-				ids = append(ids, row.ID)
-				if row.Stamp != "" || row.Problem != "" {
-					t.Errorf("row %s: stamp %q, problem %q", row.ID, row.Stamp, row.Problem)
-				}
-			}
-			return nil
-		})
-		if want := []string{"2", "3", "4", "5"}; err != nil || !slices.Equal(ids, want) {
-			t.Errorf("without a stamp: %v (%v), want %v", ids, err, want)
-		}
-		if n, err := r.CountUnstamped(t.Context(), lims.Results); err != nil || n != "4" {
-			t.Errorf("counted %s (%v), want 4", n, err)
-		}
-		if ids, _ := poll(t, r, lims.Cursor{Stamp: stampAgo(2 * time.Hour)}, 0); !slices.Equal(ids, []string{"1"}) {
-			t.Errorf("polled %v", ids)
+		for _, typ := range []string{"stamp", "instant"} {
+			t.Run(typ, func(t *testing.T) { noneOf(t, database{d.another(t), d.another}, typ, stamp) })
 		}
 	})
+}
+
+// noneOf reads a source with one stamp, one NULL, and three stamps that are none.
+func noneOf(t *testing.T, d database, typ, stamp string) {
+	d.results(t, "id", typ)
+	d.put(t, 1, stampAgo(time.Hour))
+	d.put(t, 2, nil)
+	l := d.sql(t)
+	l.exec(t, "SET sql_mode = ''; INSERT INTO base_results (row_id, changed_at, status) VALUES (3, '"+stamp+"', 'A'), (4, '"+stamp+"', 'A'), (5, '"+stamp+"', 'A'); SET sql_mode = DEFAULT")
+	r := d.reader(t, small)
+	var ids []string
+	err := r.Unstamped(t.Context(), lims.Results, func(rows []lims.Row) error {
+		for _, row := range rows {
+			ids = append(ids, row.ID)
+			if row.Stamp != "" || row.Problem != "" {
+				t.Errorf("row %s: stamp %q, problem %q", row.ID, row.Stamp, row.Problem)
+			}
+		}
+		return nil
+	})
+	if want := []string{"2", "3", "4", "5"}; err != nil || !slices.Equal(ids, want) {
+		t.Errorf("without a stamp: %v (%v), want %v", ids, err, want)
+	}
+	if n, err := r.CountUnstamped(t.Context(), lims.Results); err != nil || n != "4" {
+		t.Errorf("counted %s (%v), want 4", n, err)
+	}
+	// Three of them are more than a page, behind which polling must come.
+	for _, from := range []lims.Cursor{{Stamp: stampAgo(2 * time.Hour)}, {}} {
+		if ids, _ := poll(t, r, from, 0); !slices.Equal(ids, []string{"1"}) {
+			t.Errorf("from %q: polled %v", from.Stamp, ids)
+		}
+	}
 }
 
 // PostgreSQL's stamps may be of no day that a clock shows: such rows are told of, and stand in nobody's way.
