@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -126,12 +127,14 @@ func (oracle) param(c column, n int) string {
 	return p
 }
 
+// oracleNumber is a number as TM9 writes it: .5 is half of one.
+var oracleNumber = regexp.MustCompile(`^-?([0-9]+|[0-9]*\.[0-9]+)$`)
+
 func (oracle) bind(c column, text string) (any, error) {
 	switch c.kind {
 	case kindDecimal:
-		digits := strings.TrimPrefix(text, "-")
-		if digits == "" || len(digits) > 40 || strings.Trim(digits, "0123456789") != "" {
-			return nil, errors.New("no whole number")
+		if len(text) > 65 || !oracleNumber.MatchString(text) || c.role == changedAt && strings.Contains(text, ".") {
+			return nil, errors.New("no number as this database writes it, or no whole one") // a change stamp counts in whole numbers
 		}
 	case kindUUID:
 		b, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))

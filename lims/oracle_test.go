@@ -116,6 +116,8 @@ func TestOracleParameters(t *testing.T) {
 		{oracleZoned, "2026-12-01T06:00:31.5Z", "2026-12-01 06:00:31.500000000 +00:00", "TO_TIMESTAMP_TZ(:1, 'YYYY-MM-DD HH24:MI:SS.FF9 TZH:TZM')"},
 		{oracleLocal, "2026-12-01 06:00:31.500000000Z", "2026-12-01 06:00:31.500000000", "CAST(TO_TIMESTAMP(:1, 'YYYY-MM-DD HH24:MI:SS.FF9') AS TIMESTAMP(9) WITH LOCAL TIME ZONE)"},
 		{"NUMBER", "42", "42", "TO_NUMBER(:1)"},
+		{"NUMBER", "1.5", "1.5", "TO_NUMBER(:1)"},
+		{"NUMBER", "-.5", "-.5", "TO_NUMBER(:1)"},
 		{"NUMBER", "-12345678901234567890123456789012345678", "-12345678901234567890123456789012345678", "TO_NUMBER(:1)"},
 		{"VARCHAR2", "Ä-1", "Ä-1", ":1"},
 		{"CHAR", "S-1", "S-1", ":1"},
@@ -128,7 +130,7 @@ func TestOracleParameters(t *testing.T) {
 			t.Errorf("%s: got %#v, %v as %s, want %#v as %s", test.typ, got, err, oracle{}.param(c, 1), test.want, test.param)
 		}
 	}
-	for typ, texts := range map[string][]string{"DATE": {"7"}, "NUMBER": {"S-1", "1.5", "", "1E3", "-"}, "RAW": {"S-1", "0b8f6a1e9d0c4b528a1f00112233aabb"}, "VARCHAR2": {"", "a\x00"}} {
+	for typ, texts := range map[string][]string{"DATE": {"7"}, "NUMBER": {"S-1", "1.", ".", "1.5.2", "1,5", "", "1E3", "-"}, "RAW": {"S-1", "0b8f6a1e9d0c4b528a1f00112233aabb"}, "VARCHAR2": {"", "a\x00"}} {
 		for _, text := range texts {
 			c := column{typ: typ}
 			c.kind, _ = oracle{}.kind(columnType{typ: typ})
