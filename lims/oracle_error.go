@@ -57,9 +57,9 @@ func (oracle) explain(s Source, err error) error {
 		return &Unavailable{Source: s, Reason: "the server does not serve now (" + said + ")", Next: "if it lasts, ask the DBA about the instance, its processes, and the account's profile"}
 
 	case 942, 4043, 980, 2019:
-		return misfit(s, "%s (%s): check the name, create the view, or ask the DBA for GRANT READ: Oracle says the same of a view that may not be read", words, said)
+		return mayNot(misfit(s, "%s (%s): check the name, create the view, or ask the DBA for GRANT READ: Oracle says the same of a view that may not be read", words, said))
 	case 1031, 41900, 1720:
-		return misfit(s, "%s (%s): ask the DBA for GRANT READ on the view, and that the view's owner has READ … WITH GRANT OPTION on what lies beneath", words, said)
+		return mayNot(misfit(s, "%s (%s): ask the DBA for GRANT READ on the view, and that the view's owner has READ … WITH GRANT OPTION on what lies beneath", words, said))
 	case 4063:
 		return misfit(s, "%s (%s): the view does not compile: ask the DBA for ALTER VIEW … COMPILE", words, said)
 	case 933, 3048, 3049:
@@ -70,4 +70,10 @@ func (oracle) explain(s Source, err error) error {
 		return misfit(s, "the SELECT tries to write (%s): the bridge reads only", said)
 	}
 	return misfit(s, "%s, whose text may quote data and is not shown: run the SELECT by hand, it may fail on some row", said)
+}
+
+// mayNot marks a Misfit as one for a missing right.
+func mayNot(m *Misfit) *Misfit {
+	m.Right = true
+	return m
 }

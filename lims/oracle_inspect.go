@@ -5,8 +5,10 @@ package lims
 
 func (d oracle) account() string { return `SELECT '"' || USER || '"' FROM DUAL` }
 
-// missing is nothing that can be asked: an object that may not be read is not shown at all.
-func (oracle) missing(string) string { return "" }
+// missing takes it that the right is missing: Oracle shows nothing of what one may not read.
+func (oracle) missing(object string) string {
+	return "SELECT 'GRANT READ ON ' || " + literal(object) + ` || ' TO "' || USER || '";' FROM DUAL`
+}
 
 // writable leaves out what belongs to Oracle itself, of which everybody may write some. A user may do
 // anything to its own tables.

@@ -222,6 +222,18 @@ func TestOracleSelects(t *testing.T) {
 	}
 }
 
+// The GRANT names the view as the configuration does, in quotation marks or not.
+func TestOracleMissing(t *testing.T) {
+	for view, want := range map[string]string{
+		"whoop.orders":            `SELECT 'GRANT READ ON ' || 'whoop.orders' || ' TO "' || USER || '";' FROM DUAL`,
+		`WHOOP."doctor's orders"`: `SELECT 'GRANT READ ON ' || 'WHOOP."doctor''s orders"' || ' TO "' || USER || '";' FROM DUAL`,
+	} {
+		if got := (oracle{}).missing(view); got != want {
+			t.Errorf("%s: %s, want %s", view, got, want)
+		}
+	}
+}
+
 func TestOracleConfiguration(t *testing.T) {
 	base := Options{Type: Oracle, Server: "lims01.example.org", Database: "LIMS.example.org", User: "limsbridge_ro", AppName: "lims(bridge)", Orders: Query{View: "whoop.orders"}, Results: Query{View: "whoop.results"}}
 	for _, test := range []struct {
@@ -316,6 +328,10 @@ func TestOracleErrors(t *testing.T) {
 		err := ss.explain(t.Context(), Results, fmt.Errorf("driver: %w", &network.OracleError{ErrCode: test.code, ErrMsg: fmt.Sprintf("ORA-%05d: \"SENTINEL-5.40\": as the server says\nHelp: SENTINEL\n", test.code)}))
 		if !errors.As(err, test.want) || !contains(err, test.text) || !contains(err, fmt.Sprintf("ORA-%05d", test.code)) && !slices.Contains([]int{60, 1013}, test.code) {
 			t.Errorf("%d: got %T %v", test.code, err, err)
+		}
+		misfit, _ := errors.AsType[*Misfit](err)
+		if right := slices.Contains([]int{942, 1031, 41900}, test.code); (misfit != nil && misfit.Right) != right { // of which check tells the GRANT
+			t.Errorf("%d: a right is missing: %v", test.code, !right)
 		}
 		if contains(err, "SENTINEL") != test.words || contains(err, "Help") {
 			t.Errorf("%d: the server's words: %v", test.code, err)
