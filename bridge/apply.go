@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -60,9 +61,13 @@ func (r *Record) decide(e Event) {
 	switch {
 	case e.Hold == Doubt && q != nil:
 		r.Attempts = slices.DeleteFunc(r.Attempts, func(a Attempt) bool {
-			found := a.Seq == e.Attempt
-			q.Final = q.Final || found && a.Report == whoop.ReportFinal && e.Verdict == WasReceived
-			return found
+			if a.Seq != e.Attempt {
+				return false
+			}
+			if e.Verdict == WasReceived {
+				r.received(a)
+			}
+			return true
 		})
 	case e.Hold == Elsewhere && q != nil && e.Verdict != NeverSend:
 		q.Status = e.Status // what WHOOP shows is taken over
@@ -80,6 +85,21 @@ func (r *Record) decide(e Event) {
 	r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool { return d.same(e.hold()) })
 	if e.Version != 0 {
 		r.Decisions = append(r.Decisions, Decision{Hold: e.hold(), Verdict: e.Verdict, Version: e.Version})
+	}
+}
+
+// received applies that WHOOP has what an attempt in doubt was about, but for its observations, which
+// the decision names.
+func (r *Record) received(a Attempt) {
+	for _, id := range a.Requests {
+		q := r.Request(id)
+		switch {
+		case q == nil:
+		case a.Action == SubmitReport:
+			q.Final = q.Final || a.Report == whoop.ReportFinal
+		case a.Status.Issue() || a.Status.Rank() > rank(q):
+			q.Status = a.Status
+		}
 	}
 }
 
@@ -112,9 +132,22 @@ func (r *Record) settle(e Event) {
 			for _, s := range a.Prints {
 				s.At = e.At
 				q.remember(s)
+				r.overtaken(id, s.Code)
 			}
 		}
 	}
+}
+
+// overtaken forgets what a person decided of versions of an observation that was sent, now that another
+// one went out: where the LIMS goes back to them it is asked anew.
+func (r *Record) overtaken(request uuid.UUID, code string) {
+	r.Decisions = slices.DeleteFunc(r.Decisions, func(d Decision) bool {
+		switch d.Kind {
+		case Gone, NoValue, Contradiction, PendingAgain, CorrectionHeld:
+			return d.Request == request && d.Detail == code
+		}
+		return false
+	})
 }
 
 // show applies what a look showed of one service request. A status is only ever adopted by the
@@ -130,8 +163,14 @@ func (r *Record) show(s Request) {
 	r.Requests = append(r.Requests, Request{ID: s.ID, Code: s.Code, Revoked: s.Revoked, Status: s.Status})
 }
 
-// remember replaces the sent version of an observation.
+// remember replaces the sent version of an observation. Who decided that others are never sent did not
+// know of it: these no longer bind.
 func (q *Request) remember(s Sent) {
+	for i := range q.Never {
+		if q.Never[i].Code == s.Code {
+			q.Never[i].At = time.Time{}
+		}
+	}
 	for i := range q.Sent {
 		if q.Sent[i].Code == s.Code {
 			q.Sent[i] = s
@@ -141,9 +180,9 @@ func (q *Request) remember(s Sent) {
 	q.Sent = append(q.Sent, s)
 }
 
-// never reports whether a person decided that a version of an observation is never sent, and
-// whether that still binds: it does until another version of the observation goes out.
-func (q *Request) never(code string, print Print) (decided, binds bool) {
+// never reports whether a person decided that a version is never sent, and whether that still binds: it
+// does until another version of the observation goes out.
+func (q *Request) never(print Print) (decided, binds bool) {
 	if print == (Print{}) {
 		return false, false
 	}
@@ -152,8 +191,7 @@ func (q *Request) never(code string, print Print) (decided, binds bool) {
 			continue
 		}
 		decided = true
-		since := func(s Sent) bool { return s.Code == code && s.At.After(n.At) }
-		binds = binds || !slices.ContainsFunc(q.Sent, since)
+		binds = binds || !n.At.IsZero()
 	}
 	return decided, binds
 }

@@ -109,6 +109,9 @@ func (b *Bridge) Act(ctx context.Context, e Event) error {
 		return err
 	}
 	if e.Act != PauseAct {
+		b.mu.Lock()
+		clear(b.shown) // other hands may have been at work meanwhile
+		b.mu.Unlock()
 		b.reconsider.Store(true)
 	}
 	b.wakeLoop()
@@ -118,7 +121,12 @@ func (b *Bridge) Act(ctx context.Context, e Event) error {
 // Resolve records what a person decided of holds. It holds at once; the next pass, which it wakes
 // the loop for, looks at those records anew and plans them.
 func (b *Bridge) Resolve(ctx context.Context, s Resolution, at time.Time) error {
-	keys, err := resolve(ctx, b.ledger, s, at)
+	// A turn that is under way must know of it when it comes to rest.
+	keys, err := resolve(ctx, b.ledger, s, at, func(keys []Key) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.decided = append(b.decided, keys...)
+	})
 	if err != nil {
 		return err
 	}
@@ -126,7 +134,6 @@ func (b *Bridge) Resolve(ctx context.Context, s Resolution, at time.Time) error 
 	for _, k := range keys {
 		delete(b.shown, k)
 	}
-	b.decided = append(b.decided, keys...)
 	b.mu.Unlock()
 	b.wakeLoop()
 	return nil

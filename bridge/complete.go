@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -42,7 +43,7 @@ func (v *verification) completeness(ctx context.Context) error {
 // counts reports whether a row is released and WHOOP's business since start_from. Whether its
 // value may leave is another matter: where not, it must be held.
 func (v *verification) counts(row lims.Row) bool {
-	old := before(row, v.Settings.StartFrom, v.Ledger.Cursor(lims.Results).Origin)
+	old := before(row, time.Time{}, v.Settings.StartFrom, v.Ledger.Cursor(lims.Results).Origin)
 	stamped := row.Stamp != "" && (row.Changed.IsZero() || !row.Changed.Before(v.since))
 	return stamped && !old && v.Mapping.results[row.Status] == Released && !v.Mapping.ignores(row)
 }
@@ -92,7 +93,7 @@ func (v *verification) became(r Record, row lims.Row, x released) error {
 		is := v.prints.Observation(request, code, x.fact.text, x.fact.unit, false)
 		same := func(s Sent) bool { return s.Code == code && s.Print == is }
 		sent = slices.ContainsFunc(q.Sent, same)
-		_, never = q.never(code, is)
+		_, never = q.never(is)
 	}
 	for _, q := range r.Requests { // under whatever code; that it has another one now is told where it is compared
 		sent = sent || slices.ContainsFunc(q.Sent, func(s Sent) bool { return v.unchanged(r, row, s) })

@@ -213,7 +213,7 @@ type Resolution struct {
 // Resolve decides holds by name and reason, and lets the turn of their records come. It decides
 // all of them or, with an error, none.
 func Resolve(ctx context.Context, l Ledger, s Resolution, at time.Time) error {
-	keys, err := resolve(ctx, l, s, at)
+	keys, err := resolve(ctx, l, s, at, func([]Key) {})
 	if err != nil {
 		return err
 	}
@@ -225,8 +225,9 @@ func Resolve(ctx context.Context, l Ledger, s Resolution, at time.Time) error {
 	return l.Flush()
 }
 
-// resolve writes a resolution down and returns the records that it is about.
-func resolve(ctx context.Context, l Ledger, s Resolution, at time.Time) ([]Key, error) {
+// resolve writes a resolution down and returns the records that it is about, which it names to first
+// before.
+func resolve(ctx context.Context, l Ledger, s Resolution, at time.Time, first func([]Key)) ([]Key, error) {
 	if s.By == "" || s.Why == "" {
 		return nil, errors.New("a decision needs a name and a reason: --by NAME --why TEXT")
 	}
@@ -263,6 +264,7 @@ func resolve(ctx context.Context, l Ledger, s Resolution, at time.Time) ([]Key, 
 	if len(events) == 0 {
 		return nil, errors.New("no hold was named")
 	}
+	first(keys)
 	_, err = l.Commit(ctx, events...)
 	return keys, err
 }

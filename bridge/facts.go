@@ -145,7 +145,7 @@ func (p *planner) order(f *facts, row lims.Row, noticed time.Time) *Hold {
 		return &Hold{Kind: UnknownStatus, Detail: clip(row.Status)}
 	}
 	if word != IgnoredOrder {
-		f.orders = append(f.orders, orderFact{Row: row, word: word, old: p.before(row), noticed: noticed})
+		f.orders = append(f.orders, orderFact{Row: row, word: word, old: p.before(row, noticed), noticed: noticed})
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 		return &Hold{Kind: UnknownStatus, Detail: clip(row.Status)}
 	}
 	r := resultFact{Row: row, word: word, rule: rule, noticed: noticed}
-	r.old = p.before(row)
+	r.old = p.before(row, noticed)
 	if word == Released || word == Withdrawn {
 		var same bool
 		if r.kind, r.text, r.unit, same = p.Mapping.leaves(row, rule); !same && word == Released {
@@ -180,9 +180,8 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 	return nil
 }
 
-// before reports whether a row changed before start_from.
-func (p *planner) before(row lims.Row) bool {
-	return before(row, p.Settings.StartFrom, p.Origins[row.Source])
+func (p *planner) before(row lims.Row, noticed time.Time) bool {
+	return before(row, noticed, p.Settings.StartFrom, p.Origins[row.Source])
 }
 
 // ParseID reads a WHOOP id as LIMS write it: RFC 9562's text form, in any case.

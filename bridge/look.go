@@ -170,7 +170,8 @@ func (t *turn) look(ctx context.Context) (bool, error) {
 		t.log.Error("WHOOP shows results that this ledger did not report; all sending stops", "record", t.key.String())
 		t.pending = append(t.pending, Event{At: at, Kind: StopEvent, Detail: ForeignStop})
 	}
-	t.shownAt = &Shown{At: begun, BirthDate: birth, Now: true}
+	inactive := func(q whoop.ServiceRequest) bool { return q.Status != whoop.RequestActive }
+	t.shownAt = &Shown{At: begun, BirthDate: birth, Now: true, Active: !slices.ContainsFunc(shown, inactive)}
 	t.remember(t.key, *t.shownAt)
 	return true, t.commit(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"limsbridge/lims"
 )
@@ -89,6 +90,11 @@ func NewMapping(tests []Test, words Words, ignore []string, values ValueRules) (
 				errs = append(errs, fmt.Errorf("observation %s of %s stands twice", r.Code, t.Code))
 			}
 			codes[r.Code] = true
+			for _, w := range r.Words {
+				if noValue[strings.ToUpper(w)] || values.noValue(w) {
+					errs = append(errs, fmt.Errorf("%s of %s: %q stands for \"cannot be measured\", and under words: it would leave as a result", r.Code, t.Code, w))
+				}
+			}
 		}
 	}
 	return m, errors.Join(errs...)

@@ -34,10 +34,10 @@ func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Sum
 		back = b.settings.HourlyLookBack
 	}
 	err = b.lims.Poll(ctx, s, cursor, back, func(rows []lims.Row, c lims.Cursor) error {
+		b.origins[s] = c.Origin // a source that went back has another one
 		if _, err := b.notice(rows, at, sum); err != nil {
 			return err
 		}
-		c.Origin = cursor.Origin
 		b.ledger.Advance(s, c)
 		return nil
 	})
@@ -48,11 +48,12 @@ func (b *Bridge) read(ctx context.Context, s lims.Source, at time.Time, sum *Sum
 }
 
 // cursor returns where reading goes on. A source that was never read begins at start_from, or now
-// where there is none yet; one that was read from later on than start_from begins again.
+// where there is none yet; one that was read from later on than start_from begins again, unless its
+// change column tells no times.
 func (b *Bridge) cursor(ctx context.Context, s lims.Source, at time.Time) (lims.Cursor, error) {
 	c, from := b.ledger.Cursor(s), b.settings.StartFrom
-	if c.Stamp != "" && (from.IsZero() || !from.Before(c.Origin.At)) {
-		b.origins[s] = c.Origin
+	if o := c.Origin; !o.At.IsZero() && (o.Counts || from.IsZero() || !from.Before(o.At)) {
+		b.origins[s] = o
 		return c, nil
 	}
 	if from.IsZero() {
@@ -62,19 +63,26 @@ func (b *Bridge) cursor(ctx context.Context, s lims.Source, at time.Time) (lims.
 	if err != nil {
 		return c, err
 	}
-	c.Origin = lims.Origin{At: from, Stamp: c.Stamp}
+	c.Origin.At = from
 	b.ledger.Advance(s, c)
 	b.origins[s] = c.Origin
 	return c, nil
 }
 
 // before reports whether a row changed before start_from, and so is never sent. While there is no
-// start_from yet, and where the change column is no time, the origin stands for it.
-func before(row lims.Row, start time.Time, origin lims.Origin) bool {
-	if start.IsZero() || row.Changed.IsZero() {
-		return origin.Before(row)
+// start_from yet, and where the change column is no time, the origin stands for it. Of a row that is
+// known, when its present version was noticed tells more than its stamp: one that went back does not
+// say when it changed, and a number never did.
+func before(row lims.Row, noticed, start time.Time, origin lims.Origin) bool {
+	switch known, timed := !noticed.IsZero(), !row.Changed.IsZero(); {
+	case known && timed:
+		return row.Changed.Before(start) && !noticed.After(start)
+	case known:
+		return noticed.Before(start)
+	case timed && !start.IsZero():
+		return row.Changed.Before(start)
 	}
-	return row.Changed.Before(start)
+	return origin.Before(row)
 }
 
 // lookFurther reports whether this pass is the hour's long one.
@@ -88,7 +96,7 @@ func (b *Bridge) notice(rows []lims.Row, at time.Time, sum *Summary) (int, error
 	var r Record // of the row before: rows of one record often follow each other
 	for _, row := range rows {
 		sum.Rows++
-		if b.before(row) {
+		if b.before(row, time.Time{}) {
 			continue
 		}
 		if row.ID == "" {
@@ -155,8 +163,8 @@ func (b *Bridge) named(ctx context.Context, s lims.Source, at time.Time) error {
 	return nil
 }
 
-func (b *Bridge) before(row lims.Row) bool {
-	return before(row, b.settings.StartFrom, b.origins[row.Source])
+func (b *Bridge) before(row lims.Row, noticed time.Time) bool {
+	return before(row, noticed, b.settings.StartFrom, b.origins[row.Source])
 }
 
 // wake makes a known record's turn come.
@@ -171,16 +179,17 @@ func (b *Bridge) wake(k Key, at time.Time) error {
 func (b *Bridge) mark(r Record, row lims.Row, at time.Time) (RowMark, bool) {
 	m := RowMark{
 		Source: row.Source, ID: row.ID, Stamp: stampHash(row.Stamp), Version: b.prints.Row(row), Noticed: at,
-		Released: row.Source == lims.Results && b.mapping.results[row.Status] == Released && !b.before(row),
 	}
+	released := row.Source == lims.Results && b.mapping.results[row.Status] == Released
 	old, known := r.mark(row.Source, row.ID)
 	if !known {
+		m.Released = released && !b.before(row, time.Time{})
 		return m, true
 	}
-	m.Released = m.Released || old.Released
 	if old.Version == m.Version {
 		m.Noticed = earlier(old.Noticed, at) // later only where the clock was set back
 	}
+	m.Released = old.Released || released && !b.before(row, m.Noticed)
 	return m, m.Version != old.Version || m.Stamp != old.Stamp
 }
 

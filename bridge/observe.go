@@ -100,7 +100,7 @@ func (p *planner) observation(f *facts, rule ObservationRule) observed {
 		o.state = held
 		return o
 	}
-	switch never, binds := f.request.never(o.code, o.print); {
+	switch never, binds := f.request.never(o.print); {
 	case binds:
 		o.state = dismissed
 		return o

@@ -36,6 +36,8 @@ type Shown struct {
 	BirthDate string // YYYY-MM-DD, or "" where WHOOP does not tell
 	// Now says that the look was made in this very turn of the record.
 	Now bool
+	// Active says that every service request that it showed was active.
+	Active bool
 }
 
 // Plan is what is to be done for one record, in order, and what is not and why.
@@ -129,6 +131,7 @@ func (p *planner) record() {
 		}
 	}
 	if p.Record.dismissed(NotFound, uuid.Nil) {
+		p.doubts()
 		return
 	}
 	if unknown := slices.ContainsFunc(p.Record.Holds, func(h Hold) bool { return h.Kind == NotFound }); len(p.Record.Requests) == 0 && (p.Shown == nil || unknown) {
@@ -183,7 +186,13 @@ func (p *planner) record() {
 			p.later(p.At.Add(p.Settings.LookFor))
 		}
 	case other:
-	case p.Shown == nil && len(calls) > 0:
+	case len(calls) == 0 && p.unordered():
+		if p.Shown == nil {
+			p.look(whoop.Progress)
+		} else {
+			p.later(p.Shown.At.Add(p.Settings.LookFor))
+		}
+	case len(calls) > 0 && (p.Shown == nil || p.stale(calls)):
 		// Before statuses too: after a rollback they would go back.
 		class := whoop.Progress
 		for _, a := range calls {
@@ -193,6 +202,23 @@ func (p *planner) record() {
 	default:
 		p.plan.Actions = p.merge(steps)
 	}
+}
+
+// stale reports whether what WHOOP showed is too old for the first report of a service request: since
+// then somebody may have entered it by hand, or WHOOP revoked it.
+func (p *planner) stale(calls []Action) bool {
+	return p.At.Sub(p.Shown.At) > p.Settings.LookForReport && slices.ContainsFunc(calls, func(a Action) bool {
+		if a.Kind != SubmitReport {
+			return false
+		}
+		q := p.Record.Request(a.Requests[0])
+		return q != nil && len(q.Sent) == 0
+	})
+}
+
+// unordered reports whether rows are held for what WHOOP did not show: it may have been added since.
+func (p *planner) unordered() bool {
+	return slices.ContainsFunc(p.plan.Holds, func(h Hold) bool { return h.Kind == NotOrdered || h.Kind == TwoRequests })
 }
 
 // statusInDoubt reports whether a status call of this record is in doubt, and since when.
@@ -289,7 +315,7 @@ func (p *planner) stillAnother() {
 // call on the requisition stands for all.
 func (p *planner) merge(steps [][]Action) []Action {
 	var out []Action
-	whole := p.Record.Key.Kind == RequisitionKey && len(steps) > 1 && p.Shown != nil && p.Shown.Now && len(p.plan.Holds) == 0
+	whole := p.Record.Key.Kind == RequisitionKey && len(steps) > 1 && p.Shown != nil && p.Shown.Now && p.Shown.Active && len(p.plan.Holds) == 0
 	for whole {
 		first := Action{}
 		for i, s := range steps {

@@ -55,7 +55,8 @@ type Request struct {
 	// Final says that a final report was sent.
 	Final bool   `json:"final,omitempty"`
 	Sent  []Sent `json:"sent,omitempty"` // the newest sent version of each observation
-	// Never are versions of which a person decided that they are never sent; see never.
+	// Never are versions of which a person decided that they are never sent; with zero times where another
+	// version went out since, see never.
 	Never []Sent `json:"never,omitempty"`
 }
 

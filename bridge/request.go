@@ -198,7 +198,8 @@ func (f *facts) orderUnmeasurable(obs []observed) []observed {
 		return obs
 	}
 	for i := range obs {
-		if obs[i].state == missing || obs[i].state == pending {
+		sent := slices.ContainsFunc(f.request.Sent, func(s Sent) bool { return s.Code == obs[i].code })
+		if !sent && (obs[i].state == missing || obs[i].state == pending) {
 			obs[i].state = unmeasurable
 			obs[i].at = resultFact{Row: failed.Row, noticed: failed.noticed}
 		}

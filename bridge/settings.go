@@ -31,10 +31,13 @@ type Settings struct {
 	// PatientCheck compares the birth date where both sides carry it.
 	PatientCheck bool
 
-	DoubtAfter   time.Duration // a status in doubt is looked at this long after its attempt ended
-	LookFor      time.Duration // a look is fresh for this long
-	Gap          time.Duration // a gap in passes that makes every look stale
-	PendingAfter time.Duration // sent, then pending again: held after this long
+	DoubtAfter time.Duration // a status in doubt is looked at this long after its attempt ended
+	LookFor    time.Duration // a look is fresh for this long
+	// LookForReport is for how long it is fresh enough for the first report of a service request: so long may
+	// a report that somebody entered by hand, or a cancellation, stay unseen.
+	LookForReport time.Duration
+	Gap           time.Duration // a gap in passes that makes every look stale
+	PendingAfter  time.Duration // sent, then pending again: held after this long
 
 	Brake    Brake
 	Parallel int // requisitions that are worked on at the same time
@@ -52,6 +55,7 @@ func Fixed() Settings {
 	return Settings{
 		UnmeasurableSettle: 24 * time.Hour,
 		LookFor:            24 * time.Hour,
+		LookForReport:      10 * time.Minute,
 		Gap:                time.Hour,
 		PendingAfter:       72 * time.Hour,
 	}

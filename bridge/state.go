@@ -134,6 +134,8 @@ func (s *State) outcome(e Event) {
 		if ok {
 			delete(s.Breakers, e.Action)
 		}
+	case whoop.Released:
+		s.unsent(e)
 	}
 	if e.Action == SubmitReport && e.Outcome == whoop.Sent {
 		s.hour(e.At).Reports++
@@ -148,6 +150,21 @@ func (s *State) intent(e Event) {
 		s.release(CorrectionsBrake, 1)
 	}
 	s.release(FirstPassBrake, e.Count)
+}
+
+// unsent takes back what intent counted of a call that certainly was not processed: it is made again, and
+// brakes look at what is sent, not at how often.
+func (s *State) unsent(e Event) {
+	if e.Action == SubmitReport && correction(e.Report) {
+		for i := len(s.Hours) - 1; i >= 0; i-- {
+			if s.Hours[i].Corrections > 0 {
+				s.Hours[i].Corrections--
+				break
+			}
+		}
+		s.release(CorrectionsBrake, -1)
+	}
+	s.release(FirstPassBrake, -e.Count)
 }
 
 // release uses up n of what a person let go.

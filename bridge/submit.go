@@ -56,7 +56,7 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 	at := time.Now()
 	t.pending = append(t.pending, Event{
 		At: at, Kind: OutcomeEvent, Key: &t.key, Intent: seq, Action: a.Kind, Status: a.Status, Report: a.Report.Status,
-		Outcome: answer.Outcome, Code: answer.Code, RequestID: answer.RequestID, Text: answer.Text,
+		Outcome: answer.Outcome, Code: answer.Code, RequestID: answer.RequestID, Text: answer.Text, Count: untouched(r, a),
 	})
 	if t.probe != "" {
 		if err := t.commit(ctx); err != nil {
@@ -79,6 +79,7 @@ func (t *turn) submit(ctx context.Context, a Action) (done, again bool, err erro
 		return false, true, nil
 	case whoop.Released:
 		t.sum.add(func(s *Summary) { s.Released++ })
+		t.eff.untouched.Add(int64(untouched(r, a)))
 		if answer.Code == 401 && !t.renewed {
 			t.renewed = true
 			return false, true, nil
@@ -233,7 +234,7 @@ func admissible(r Record, a Action) error {
 			}
 		}
 		for _, p := range a.Prints {
-			if _, binds := q.never(p.Code, p.Print); binds {
+			if _, binds := q.never(p.Print); binds {
 				return errors.New("a person decided that an observation is never sent")
 			}
 			if slices.ContainsFunc(q.Sent, func(s Sent) bool { return s.Code == p.Code && s.Print == p.Print }) {

@@ -231,10 +231,19 @@ func (t *turn) rest(plan Plan) error {
 			due = w
 		}
 	}
+	if t.decidedMeanwhile() {
+		due = t.at // what a person decided was not planned yet, and must outlast this process
+	}
 	return t.ledger.Note(t.key, func(r *Record) {
 		r.Rows = t.marks
 		r.Due, r.Urgency = due, t.class
 	})
+}
+
+func (t *turn) decidedMeanwhile() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Contains(t.decided, t.key)
 }
 
 // permit takes quota and token, or says why not.

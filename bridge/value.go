@@ -65,7 +65,10 @@ func words(s string) map[string]bool {
 // rewritings are .5 to 0.5 and, where the lab says so, decimal commas to points.
 func (m *Mapping) Value(text string, rule ObservationRule) (ValueKind, string) {
 	text = strings.TrimSpace(text)
-	if slices.Contains(rule.Words, text) {
+	switch {
+	case m.values.noValue(text): // before numbers: -1 or 9999 may stand for none
+		return Unmeasurable, ""
+	case slices.Contains(rule.Words, text):
 		return Textual, text
 	}
 	if m.values.DecimalComma {
@@ -86,7 +89,7 @@ func (m *Mapping) Value(text string, rule ObservationRule) (ValueKind, string) {
 		return Textual, text
 	case qualitative[upper]:
 		return Textual, text
-	case noValue[upper], m.values.noValue(text):
+	case noValue[upper]:
 		return Unmeasurable, ""
 	}
 	return BadValue, ""

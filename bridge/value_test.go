@@ -7,6 +7,25 @@ import (
 	"testing"
 )
 
+// What the lab says is no value is none, also where it looks like one; and no word is both.
+func TestNoValueComesFirst(t *testing.T) {
+	m, err := NewMapping(nil, Words{}, nil, ValueRules{NoValue: []string{"-1", "9999", "INDETERMINATE", "0-0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"-1", " 9999 ", "Indeterminate", "0-0"} {
+		if kind, leaves := m.Value(text, ObservationRule{}); kind != Unmeasurable || leaves != "" {
+			t.Errorf("%q leaves as %q", text, leaves)
+		}
+	}
+	for _, word := range []string{"qns", "-1"} {
+		tests := []Test{{Code: "CBC", Results: map[string]ObservationRule{"WBC": {Code: "WBC", Words: []string{word}}}}}
+		if _, err := NewMapping(tests, Words{}, nil, ValueRules{NoValue: []string{"-1"}}); err == nil || !strings.Contains(err.Error(), "WBC of CBC") {
+			t.Errorf("%q is a result and none: %v", word, err)
+		}
+	}
+}
+
 // Each row names where it comes from: field notes E of the design, RFC 8259 section 6, HL7 v2.5.1
 // 2.A.70 (SN).
 func TestValue(t *testing.T) {

@@ -127,6 +127,11 @@ func (r *Reader) reread(ctx context.Context, src *source, from Cursor, start str
 	}
 	r.notice(Notice{Kind: WentBack, Source: src.name, Cursor: from.Stamp, Head: head})
 	cursor := Cursor{Stamp: head, Origin: from.Origin}
+	// Numbers that are given out again are new rows'. Where nothing is left this is not done: a table that
+	// is filled anew each night comes back with the rows of before.
+	if o := &cursor.Origin; o.Counts && head != "" && compareStamps(src.changed.kind, o.Stamp, head) > 0 {
+		o.Stamp = head
+	}
 	for _, m := range from.Trail {
 		if m.Stamp == "" || (head != "" && compareStamps(src.changed.kind, m.Stamp, head) <= 0) {
 			cursor.Trail = append(cursor.Trail, m)
@@ -296,7 +301,7 @@ func (r *Reader) Start(ctx context.Context, s Source, at time.Time) (Cursor, err
 	}
 	if src.changed.kind == kindClock {
 		stamp, err := r.stamp(ctx, src, at)
-		return Cursor{Stamp: stamp}, err
+		return Cursor{Stamp: stamp, Origin: Origin{At: at}}, err
 	}
 	now, err := r.Now(ctx)
 	if err != nil {
@@ -306,7 +311,9 @@ func (r *Reader) Start(ctx context.Context, s Source, at time.Time) (Cursor, err
 	if err != nil {
 		return Cursor{}, err
 	}
-	return Cursor{Stamp: head, Seen: head != "", Trail: []TrailMark{{At: now, Stamp: head}}}, nil
+	return Cursor{
+		Stamp: head, Seen: head != "", Trail: []TrailMark{{At: now, Stamp: head}}, Origin: Origin{At: at, Stamp: head, Counts: true},
+	}, nil
 }
 
 // stamp returns the stamp of an instant in the form of the source's change column, cut to the second.

@@ -53,7 +53,7 @@ type Cursor struct {
 	// date-times (integer, rowversion): looking back ten minutes needs to know where that was.
 	// Oldest first, at most a few dozen entries.
 	Trail []TrailMark `json:"trail,omitempty"`
-	// Origin is the caller's; reading carries it along.
+	// Origin is where reading began; reading carries it along.
 	Origin Origin `json:"origin,omitzero"`
 }
 
@@ -67,6 +67,8 @@ type TrailMark struct {
 type Origin struct {
 	At    time.Time `json:"at,omitzero"`
 	Stamp string    `json:"stamp,omitempty"` // of a change column that is no date-time: the head at that time
+	// Counts says that the change column is no date-time: nothing tells where another time would be.
+	Counts bool `json:"counts,omitempty"`
 }
 
 // Before reports whether the row changed before the origin, as far as its stamp can tell. A row
