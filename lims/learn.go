@@ -20,6 +20,7 @@ type Description struct {
 	Columns  []Column
 	Problems []string // what keeps the source, or rows of it, from being read or reported
 	Warnings []string // what works but is not wished
+	Untimed  bool     // changed_at is a number or a rowversion: Since cannot tell what is how old
 }
 
 // Describe compares the columns of the source with the view contract.
@@ -83,6 +84,7 @@ func (r *Reader) learn(ctx context.Context, s Source) (*source, Description, []s
 		return nil, desc, fatal, nil
 	}
 	src := newSource(s, r, columns)
+	desc.Untimed = src.changed.kind != kindClock
 	if complete {
 		r.mu.Lock()
 		r.learned[s] = src

@@ -28,6 +28,7 @@ type databaseCheck struct {
 	reader  *lims.Reader
 	account string                        // to whom rights are granted; "" where there are no accounts
 	took    map[lims.Source]time.Duration // a read
+	untimed map[lims.Source]bool          // changed_at is no time
 }
 
 // database tries the LIMS, unless a setting of it is still empty. What the file's own problems
@@ -52,7 +53,7 @@ func (k *checker) database(ctx context.Context, cfg *config.Config, problems con
 		return
 	}
 	defer reader.Close()
-	d := &databaseCheck{checker: k, ctx: ctx, cfg: cfg, reader: reader, took: map[lims.Source]time.Duration{}}
+	d := &databaseCheck{checker: k, ctx: ctx, cfg: cfg, reader: reader, took: map[lims.Source]time.Duration{}, untimed: map[lims.Source]bool{}}
 	if d.connection() {
 		d.rights()
 		readable := map[lims.Source]bool{}
@@ -196,6 +197,7 @@ func (d *databaseCheck) source(s lims.Source) bool {
 		}
 		return false
 	}
+	d.untimed[s] = desc.Untimed
 	for _, p := range desc.Problems {
 		d.fail(string(s), p)
 	}
@@ -332,8 +334,9 @@ func (d *databaseCheck) rows(last time.Duration, readable map[lims.Source]bool) 
 			continue
 		}
 		n := fmt.Sprintf("%s of the last %s", counted(census.Rows(s), "row"), config.Span(last))
-		if more {
-			n = "the first " + n
+		none := "none changed in the last " + config.Span(last)
+		if d.untimed[s] {
+			n, none = counted(census.Rows(s), "row")+" of the whole source, whose changed_at is no time,", "there is none"
 		}
 		if !more {
 			d.newest(s, newest)
@@ -341,13 +344,16 @@ func (d *databaseCheck) rows(last time.Duration, readable map[lims.Source]bool) 
 		unknown := census.Unknown(s)
 		switch {
 		case census.Rows(s) == 0:
-			d.warn(what, "none changed in the last "+config.Span(last)+": is it the right view?")
+			d.warn(what, none+": is it the right view?")
+			continue
+		case more: // what the newest say is not known
+			d.warn(what, onlyOldest(last, d.untimed[s]))
 		case len(unknown) == 0:
-			d.ok(what, n+": every word, code, unit and value is known")
+			d.ok(what, strings.TrimSuffix(n, ",")+": every word, code, unit and value is known")
 		default:
 			d.ok(what, n+" were looked at")
-			d.unknown(what, s, unknown, len(d.cfg.Tests) > 0)
 		}
+		d.unknown(what, s, unknown, len(d.cfg.Tests) > 0)
 	}
 }
 

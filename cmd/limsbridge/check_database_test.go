@@ -127,6 +127,46 @@ func TestCheckDatabase(t *testing.T) {
 	tellsAll(t, out, "warning orders rows none changed in the last 30 days: is it the right view?")
 }
 
+// Where there are more rows than are looked at, neither check nor codes says anything of the newest, which are not read;
+// and of a source whose change column is no time, nothing of --last.
+func TestCheckTellsWhatItDidNotLookAt(t *testing.T) {
+	db, path := mapped(t)
+	all := mostRows
+	t.Cleanup(func() { mostRows = all })
+	if _, err := db.Exec(`DELETE FROM whoop_orders WHERE order_code <> 'LIPID' OR status <> 'A'`); err != nil {
+		t.Fatal(err)
+	}
+	newer := time.Now().UTC().Add(-time.Minute).Format(time.DateTime)
+	for i := range 3 {
+		if _, err := db.Exec(`INSERT INTO whoop_orders SELECT 100 + ?, ?, requisition_id, order_code, 'Newest' FROM whoop_orders WHERE row_id = 0`, i, newer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mostRows = 1
+	const only = "only the oldest 1 rows of the last 7 days were looked at: a shorter --last looks at the newest"
+	out, _ := command(t, "check", "--config", path, "--last", "7d")
+	tellsAll(t, out, "warning orders rows "+only)
+	if strings.Contains(out, "every word, code, unit and value is known") || strings.Contains(out, "orders newest") || strings.Contains(out, `"Newest"`) {
+		t.Errorf("it tells of what it did not look at:\n%s", out)
+	}
+	out, _ = command(t, "codes", "--config", path, "--last", "7d")
+	tellsAll(t, out, "# Of orders "+only+".\n")
+	mostRows = 4
+	out, _ = command(t, "check", "--config", path, "--last", "7d")
+	tellsAll(t, out, "ok orders rows 4 rows of the last 7 days were looked at", `"Newest" of 3 rows`)
+
+	if _, err := db.Exec(`UPDATE whoop_orders SET changed_at = row_id + 1, status = 'A'`); err != nil {
+		t.Fatal(err)
+	}
+	out, _ = command(t, "check", "--config", path, "--last", "7d")
+	tellsAll(t, out, "ok orders rows 4 rows of the whole source, whose changed_at is no time: every word, code, unit and value is known")
+	mostRows = 3
+	out, _ = command(t, "check", "--config", path, "--last", "7d")
+	tellsAll(t, out, "warning orders rows only the oldest 3 rows of the whole source were looked at\n")
+	out, _ = command(t, "codes", "--config", path, "--last", "7d")
+	tellsAll(t, out, "# The changed_at of orders is no time", "# Of orders only the oldest 3 rows of the whole source were looked at.\n")
+}
+
 // A view that fails on a row is told, though its columns fit, and without the server's words: they
 // may quote the row.
 func TestCheckTellsAFailingView(t *testing.T) {

@@ -54,12 +54,19 @@ Values are not read out.`,
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "# What the LIMS shows of the last %s; the numbers are rows.\n", config.Span(span))
 			for _, s := range []lims.Source{lims.Orders, lims.Results} {
+				desc, err := reader.Describe(cmd.Context(), s)
+				if err != nil {
+					return err
+				}
+				if desc.Untimed {
+					fmt.Fprintf(out, "# The changed_at of %s is no time: its rows are those of the whole source, whatever --last says.\n", s)
+				}
 				more, err := since(cmd.Context(), reader, s, span, seen.add)
 				if err != nil {
 					return err
 				}
 				if more {
-					fmt.Fprintf(out, "# Of %s only the first %d were looked at: a shorter --last shows the newest.\n", s, mostRows)
+					fmt.Fprintf(out, "# Of %s %s.\n", s, onlyOldest(span, desc.Untimed))
 				}
 			}
 			seen.print(out)
@@ -71,19 +78,29 @@ Values are not read out.`,
 }
 
 // mostRows is how many rows of a source are looked at: many days of a large lab, in a minute or so.
-const mostRows = 200_000
+var mostRows = 200_000
+
+// onlyOldest says that there were more than mostRows, and how the newest are seen.
+func onlyOldest(span time.Duration, untimed bool) string {
+	if untimed {
+		return fmt.Sprintf("only the oldest %d rows of the whole source were looked at", mostRows)
+	}
+	return fmt.Sprintf("only the oldest %d rows of the last %s were looked at: a shorter --last looks at the newest", mostRows, config.Span(span))
+}
 
 var errEnough = errors.New("enough rows")
 
-// since hands out the rows that changed within the last span; more says that there were more than
-// mostRows.
+// since hands out the rows that changed within the last span, or those of a whole source whose changed_at is no time,
+// oldest first; more says that there were more than mostRows.
 func since(ctx context.Context, reader *lims.Reader, s lims.Source, span time.Duration, each func([]lims.Row)) (more bool, err error) {
 	n := 0
 	err = reader.Since(ctx, s, time.Now().Add(-span), func(rows []lims.Row) error {
-		if n += len(rows); n > mostRows {
+		room := mostRows - n
+		n += len(rows)
+		each(rows[:min(len(rows), room)])
+		if n > mostRows {
 			return errEnough
 		}
-		each(rows)
 		return nil
 	})
 	if errors.Is(err, errEnough) {
