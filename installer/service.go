@@ -80,6 +80,32 @@ func (s Service) Install(again bool) (warnings []string, err error) {
 	return s.install(state != Missing)
 }
 
+// Configuration returns the configuration's file that an installed service is called with; "": it is
+// not installed, or finds its file by itself.
+func (s Service) Configuration() (string, error) {
+	if state, err := s.Status(); err != nil || state == Missing {
+		return "", err
+	}
+	words, err := s.commandLine()
+	if err != nil {
+		return "", err
+	}
+	return configOf(words), nil
+}
+
+// configOf is the file that a command line names.
+func configOf(words []string) string {
+	for i, w := range words {
+		if path, ok := strings.CutPrefix(w, "--config="); ok {
+			return path
+		}
+		if w == "--config" && i+1 < len(words) {
+			return words[i+1]
+		}
+	}
+	return ""
+}
+
 // ownFolder refuses a folder that serves more than limsbridge: the rights on it, and on all that is in it,
 // are about to be given to the service.
 func ownFolder(folder string) error {

@@ -59,6 +59,15 @@ func (s Service) options() service.KeyValue {
 // unitFolder is where units belong that no package brought.
 const unitFolder = "/etc/systemd/system"
 
+// commandLine is what the installed service is called with, as far as the unit is one of ours.
+func (s Service) commandLine() ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(unitFolder, s.Name()+".service"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // a package's, which names no file
+	}
+	return execStart(string(text)), err
+}
+
 func (s Service) install(known bool) (warnings []string, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("only root installs services: sudo limsbridge service install")

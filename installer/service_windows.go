@@ -115,10 +115,10 @@ func (s *Service) update() (err error) {
 	}
 	var account, password *uint16 // nil: as it is
 	if s.Account == "" {
-		s.Account, err = accountOf(w.Handle)
+		s.Account, _, err = registered(w.Handle)
 	} else {
 		account, err = windows.UTF16PtrFromString(s.Account)
-		if err == nil {
+		if err == nil && s.Password != "" { // an account that Windows keeps must come without one
 			password, err = windows.UTF16PtrFromString(s.Password)
 		}
 	}
@@ -129,16 +129,35 @@ func (s *Service) update() (err error) {
 	return windows.ChangeServiceConfig(w.Handle, same, same, same, path, nil, nil, nil, account, password, nil)
 }
 
-// accountOf returns the account that a service runs as.
-func accountOf(service windows.Handle) (string, error) {
+// commandLine is what the installed service is called with.
+func (s Service) commandLine() (words []string, err error) {
+	m, err := mgr.Connect()
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, rights(err))
+	}
+	defer func() { err = errors.Join(err, m.Disconnect()) }()
+	w, err := m.OpenService(s.Name())
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	_, line, err := registered(w.Handle)
+	if err != nil {
+		return nil, err
+	}
+	return windows.DecomposeCommandLine(line)
+}
+
+// registered returns the account that a service runs as, and its command line.
+func registered(service windows.Handle) (account, line string, err error) {
 	const most = 8 << 10 // bytes, what QueryServiceConfig writes at most
 	buffer := make([]byte, most)
 	config := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buffer[0]))
 	var needed uint32
 	if err := windows.QueryServiceConfig(service, config, most, &needed); err != nil {
-		return "", err
+		return "", "", err
 	}
-	return windows.UTF16PtrToString(config.ServiceStartName), nil
+	return windows.UTF16PtrToString(config.ServiceStartName), windows.UTF16PtrToString(config.BinaryPathName), nil
 }
 
 // restartRising lets the manager start a service that ended again, after pauses that grow, also

@@ -63,6 +63,38 @@ func within(folder, path string) bool {
 // unitWord quotes a word of a command line (systemd.service(5), COMMAND LINES).
 func unitWord(word string) string { return unitPath(strings.ReplaceAll(word, `$`, `$$`)) }
 
+// execStart returns the words of a unit's command line that unitWord wrote.
+func execStart(unit string) []string {
+	var words []string
+	for line := range strings.Lines(unit) {
+		line, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "ExecStart=")
+		if !ok {
+			continue
+		}
+		word, some, quoted := "", false, false
+		for i := 0; i < len(line); i++ {
+			switch c := line[i]; {
+			case c == '"':
+				quoted, some = !quoted, true
+			case c == ' ' && !quoted:
+				if some {
+					words = append(words, word)
+				}
+				word, some = "", false
+			default:
+				if i+1 < len(line) && (c == '\\' || (c == '%' || c == '$') && line[i+1] == c) {
+					i++
+				}
+				word, some = word+line[i:i+1], true
+			}
+		}
+		if some {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
 // unitPath quotes a path outside of command lines, where no variables are replaced (systemd.exec(5), PATHS).
 func unitPath(word string) string {
 	word = strings.NewReplacer(`%`, `%%`, `\`, `\\`, `"`, `\"`).Replace(word)

@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,6 +45,25 @@ func TestUnit(t *testing.T) {
 		if t.Failed() {
 			t.Log(text)
 		}
+	}
+}
+
+// What a unit is called with is read back as it was written.
+func TestUnitKeepsItsConfiguration(t *testing.T) {
+	for _, path := range []string{
+		"", "/srv/west/limsbridge.yaml", "/srv/our lab/50%/$x/limsbridge.yaml", `/srv/a"b\c%%d$$e'f;g/limsbridge.yaml`, "/srv/ö ä/limsbridge.yaml",
+	} {
+		want := []string{"/opt/our lab/limsbridge", "run", "--name", "west"}
+		if path != "" {
+			want = append(want, "--config", path)
+		}
+		text, err := (Service{Program: want[0], Instance: "west", Arguments: want[1:]}).Unit()
+		if got := execStart(text); err != nil || !slices.Equal(got, want) || configOf(got) != path {
+			t.Errorf("%q is %q: %v", want, got, err)
+		}
+	}
+	if got := configOf([]string{"run", "--config=/srv/x"}); got != "/srv/x" {
+		t.Error(got)
 	}
 }
 

@@ -63,6 +63,15 @@ managed service account (DOMAIN\name$) has none.`,
 			if err != nil {
 				return err
 			}
+			if named := cmd.Flags().Lookup("config"); again && !named.Changed {
+				kept, err := s.Configuration()
+				if err != nil {
+					return err
+				}
+				if err := named.Value.Set(kept); err != nil {
+					return err
+				}
+			}
 			cfg, _ := loadOrBlank(configPath(cmd))
 			if explicit, _ := cmd.Flags().GetString("config"); explicit != "" {
 				s.Arguments = append(s.Arguments, "--config", cfg.Path) // absolute: a service starts elsewhere
@@ -95,7 +104,7 @@ Next: limsbridge service start, then limsbridge status
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&again, "again", false, "bring a service that is installed already up to date, and keep its account unless --account is written")
+	c.Flags().BoolVar(&again, "again", false, "bring a service that is installed already up to date, and keep its account and its configuration unless --account or --config is written")
 	c.Flags().StringVar(&account, "account", "", `the account that runs it, e.g. DOMAIN\user or DOMAIN\user$ (default: one of its own)`)
 	return c
 }
