@@ -9,9 +9,11 @@ import (
 
 // Run runs the service until it ends. The manager is told at once that it is running; only then
 // serve begins, and may take its time. ctx ends when the service is to stop; a parameter change
-// (sc control NAME paramchange) asks for a reload.
+// (sc control NAME paramchange) asks for a reload. That the caller's ctx ends does not end the
+// service: when somebody logs off Windows sends an event to console programs, services included, which
+// Go takes for a signal.
 func Run(ctx context.Context, s Service, serve func(ctx context.Context, reload <-chan struct{}) error) error {
-	h := &handler{ctx: ctx, serve: serve}
+	h := &handler{ctx: context.WithoutCancel(ctx), serve: serve}
 	if err := svc.Run(s.Name(), h); err != nil {
 		return err
 	}
@@ -28,8 +30,8 @@ type handler struct {
 	err   error
 }
 
-// failedCode is what the manager hears where the service ended although nobody stopped it: it is
-// then started again, as after a crash.
+// failedCode is what the manager hears where the service ended although nobody stopped it, with an
+// error or without: it is then started again, as after a crash.
 const failedCode = 1
 
 // Execute follows one order at a stop: say that it is stopping, then end what runs, then wait for
@@ -44,10 +46,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 	for {
 		select {
 		case h.err = <-done:
-			if h.err != nil {
-				return true, failedCode
-			}
-			return false, 0
+			return true, failedCode
 		case r := <-requests:
 			switch r.Cmd {
 			case svc.Interrogate:
