@@ -72,17 +72,20 @@ func (s Service) install(known bool) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := restartRising(s.Name()); err != nil {
+		warnings = append(warnings, fmt.Sprintf("the pauses before a restart could not be set: %v", err))
+	}
+	if err := timeToEnd(s.Name()); err != nil {
+		warnings = append(warnings, fmt.Sprintf("the time to end in at a shutdown could not be set: %v", err))
+	}
 	sid, err := accountSID(s.Account)
 	if err != nil {
-		return []string{fmt.Sprintf("the rights of %s on its folders could not be set: %v", s.Account, err)}, restartRising(s.Name())
+		return append(warnings, fmt.Sprintf("the rights of %s on its folders could not be set: %v", s.Account, err)), nil
 	}
 	if !strings.HasPrefix(strings.ToUpper(s.Account), `NT SERVICE\`) {
 		if err := allowServiceLogon(sid); err != nil {
 			warnings = append(warnings, fmt.Sprintf("the right to log on as a service could not be given to %s (%v): give it in secpol.msc, Local Policies, User Rights Assignment", s.Account, err))
 		}
-	}
-	if err := restartRising(s.Name()); err != nil {
-		warnings = append(warnings, fmt.Sprintf("the pauses before a restart could not be set: %v", err))
 	}
 	for _, f := range s.Reads {
 		warnings = append(warnings, protect(f, sid, readRights)...)
@@ -94,17 +97,9 @@ func (s Service) install(known bool) (warnings []string, err error) {
 }
 
 // update brings a service that Windows knows up to date, and finds out its account.
-func (s *Service) update() (err error) {
-	m, err := mgr.Connect()
-	if err != nil {
-		return fmt.Errorf("%w%s", err, rights(err))
-	}
-	defer func() { err = errors.Join(err, m.Disconnect()) }()
-	w, err := m.OpenService(s.Name())
-	if err != nil {
-		return err
-	}
-	defer w.Close()
+func (s *Service) update() error { return opened(s.Name(), s.change) }
+
+func (s *Service) change(w *mgr.Service) error {
 	words := []string{syscall.EscapeArg(s.Program)}
 	for _, a := range s.Arguments {
 		words = append(words, syscall.EscapeArg(a))
@@ -131,21 +126,14 @@ func (s *Service) update() (err error) {
 
 // commandLine is what the installed service is called with.
 func (s Service) commandLine() (words []string, err error) {
-	m, err := mgr.Connect()
-	if err != nil {
-		return nil, fmt.Errorf("%w%s", err, rights(err))
-	}
-	defer func() { err = errors.Join(err, m.Disconnect()) }()
-	w, err := m.OpenService(s.Name())
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	_, line, err := registered(w.Handle)
-	if err != nil {
-		return nil, err
-	}
-	return windows.DecomposeCommandLine(line)
+	err = opened(s.Name(), func(w *mgr.Service) error {
+		_, line, err := registered(w.Handle)
+		if err == nil {
+			words, err = windows.DecomposeCommandLine(line)
+		}
+		return err
+	})
+	return words, err
 }
 
 // registered returns the account that a service runs as, and its command line.
@@ -160,12 +148,11 @@ func registered(service windows.Handle) (account, line string, err error) {
 	return windows.UTF16PtrToString(config.ServiceStartName), windows.UTF16PtrToString(config.BinaryPathName), nil
 }
 
-// restartRising lets the manager start a service that ended again, after pauses that grow, also
-// where it ended with an error instead of a crash.
-func restartRising(name string) (err error) {
+// opened does something with a service that Windows knows.
+func opened(name string, do func(*mgr.Service) error) (err error) {
 	m, err := mgr.Connect()
 	if err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, rights(err))
 	}
 	defer func() { err = errors.Join(err, m.Disconnect()) }()
 	s, err := m.OpenService(name)
@@ -173,12 +160,29 @@ func restartRising(name string) (err error) {
 		return err
 	}
 	defer s.Close()
+	return do(s)
+}
+
+// timeToEnd gives a service the time at a shutdown that a stop may take; Windows gives 10 seconds by
+// itself (SERVICE_PRESHUTDOWN_INFO).
+func timeToEnd(name string) error {
+	return opened(name, func(s *mgr.Service) error {
+		info := struct{ milliseconds uint32 }{uint32(stopLimit.Milliseconds())}
+		return windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_PRESHUTDOWN_INFO, (*byte)(unsafe.Pointer(&info)))
+	})
+}
+
+// restartRising lets the manager start a service that ended again, after pauses that grow, also
+// where it ended with an error instead of a crash.
+func restartRising(name string) error {
 	var actions []mgr.RecoveryAction
 	for _, pause := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute} { // the last one repeats
 		actions = append(actions, mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: pause})
 	}
 	const forgiven = 3600 // seconds without a failure after which the first pause comes again
-	return errors.Join(s.SetRecoveryActions(actions, forgiven), s.SetRecoveryActionsOnNonCrashFailures(true))
+	return opened(name, func(s *mgr.Service) error {
+		return errors.Join(s.SetRecoveryActions(actions, forgiven), s.SetRecoveryActionsOnNonCrashFailures(true))
+	})
 }
 
 // Rights on a folder and what is in it, as Windows writes them (access mask strings).

@@ -31,6 +31,10 @@ if ($settings -notmatch [regex]::Escape('NT SERVICE\limsbridge')) { Fail "anothe
 $failure = sc.exe qfailure limsbridge | Out-String
 if ([regex]::Matches($failure, 'RESTART -- Delay = (10000|60000|300000)').Count -ne 3) { Fail "recovery: $failure" }
 
+# A call that is under way at a shutdown has the time that a stop has.
+$shutdown = (Get-ItemProperty HKLM:\SYSTEM\CurrentControlSet\Services\limsbridge).PreshutdownTimeout
+if ($shutdown -ne 60000) { Fail "time to end in at a shutdown: $shutdown" }
+
 # SYSTEM, Administrators and the service; nobody else, and nothing inherited.
 $acl = Get-Acl $folder
 if (-not $acl.AreAccessRulesProtected) { Fail 'the folder inherits rights' }
