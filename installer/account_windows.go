@@ -14,6 +14,9 @@ import (
 // accountSID is the security identifier of an account. That of a service is derived from its name,
 // so that it is known before the service exists.
 func accountSID(account string) (*windows.SID, error) {
+	if strings.EqualFold(account, "LocalSystem") { // what the manager calls it, and nobody else
+		return windows.CreateWellKnownSid(windows.WinLocalSystemSid)
+	}
 	if domain, name, ok := strings.Cut(account, `\`); ok {
 		switch {
 		case strings.EqualFold(domain, "NT SERVICE"):

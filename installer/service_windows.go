@@ -3,8 +3,10 @@ package installer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -80,18 +82,36 @@ func (s Service) install(known bool) (warnings []string, err error) {
 	}
 	sid, err := accountSID(s.Account)
 	if err != nil {
-		return append(warnings, fmt.Sprintf("the rights of %s on its folders could not be set: %v", s.Account, err)), nil
+		err = fmt.Errorf("the rights of %s on its folders could not be set: %w", s.Account, err)
+		if known { // they were when it was installed; a domain may be out of reach at an upgrade
+			return append(warnings, err.Error()), nil
+		}
+		return warnings, fmt.Errorf("%w\nThe service is installed; mend that, then: limsbridge service install --again --account NAME", err)
 	}
 	if !strings.HasPrefix(strings.ToUpper(s.Account), `NT SERVICE\`) {
 		if err := allowServiceLogon(sid); err != nil {
 			warnings = append(warnings, fmt.Sprintf("the right to log on as a service could not be given to %s (%v): give it in secpol.msc, Local Policies, User Rights Assignment", s.Account, err))
 		}
 	}
+	open := false
+	give := func(folder, access string) {
+		if err := ownFolder(folder); err != nil {
+			warnings = append(warnings, err.Error())
+			return
+		}
+		if err := protect(folder, sid, access); err != nil {
+			open = true
+			warnings = append(warnings, fmt.Sprintf("others may get at the folder %s, as its access list could not be set: %v%s", folder, err, rights(err)))
+		}
+	}
 	for _, f := range s.Reads {
-		warnings = append(warnings, protect(f, sid, readRights)...)
+		give(f, readRights)
 	}
 	for _, f := range s.Writes {
-		warnings = append(warnings, protect(f, sid, changeRights)...)
+		give(f, changeRights)
+	}
+	if open {
+		return warnings, errors.New("the folders of the service are not its own; mend that, then: limsbridge service install --again")
 	}
 	return warnings, nil
 }
@@ -191,23 +211,69 @@ const (
 	changeRights = "0x1301bf" // and write, create and delete
 )
 
-// protect makes a folder one of the system, of administrators and of this account; nobody else
-// sees what is in it.
-func protect(folder string, sid *windows.SID, rights string) (warnings []string) {
-	if err := ownFolder(folder); err != nil {
-		return []string{err.Error()}
+// protect makes a folder, and what is in it, one of the system, of administrators and of this account;
+// nobody else sees what is in it. A folder may have been there before, made by whoever may make one in
+// ProgramData: its owner could give himself the rights again that its access list does not name.
+func protect(folder string, sid *windows.SID, access string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
 	}
-	err := os.MkdirAll(folder, 0o700)
-	if err == nil {
-		err = setAccess(folder, fmt.Sprintf("D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%s;;;%s)", rights, sid))
-	}
+	owners, err := trusted(sid)
 	if err != nil {
-		return []string{fmt.Sprintf("the access list of %s could not be set: %v", folder, err)}
+		return err
 	}
-	return nil
+	mayTakeOwnership()
+	if err := own(folder, owners[0]); err != nil {
+		return err
+	}
+	if err := setAccess(folder, fmt.Sprintf("D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%s;;;%s)", access, sid), windows.PROTECTED_DACL_SECURITY_INFORMATION); err != nil {
+		return err
+	}
+	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
+			return nil
+		case err != nil:
+			return err
+		case path == folder || !d.IsDir() && !d.Type().IsRegular(): // what a link leads to may be something else
+			return nil
+		}
+		return disown(path, owners)
+	})
 }
 
-func setAccess(path, sddl string) error {
+// trusted are the owners that a file of the service may have: administrators, the system, and the
+// account itself.
+func trusted(account *windows.SID) ([]*windows.SID, error) {
+	administrators, err := windows.CreateWellKnownSid(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return nil, err
+	}
+	system, err := windows.CreateWellKnownSid(windows.WinLocalSystemSid)
+	return []*windows.SID{administrators, system, account}, err
+}
+
+// disown takes a file from anybody else who owns it, with the rights that he gave on it: what remains
+// are those of its folder.
+func disown(path string, owners []*windows.SID) error {
+	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
+	if err == nil {
+		owner, _, err := sd.Owner()
+		if err == nil && slices.ContainsFunc(owners, owner.Equals) {
+			return nil
+		}
+	}
+	if err := own(path, owners[0]); err != nil {
+		return err
+	}
+	return setAccess(path, "D:", windows.UNPROTECTED_DACL_SECURITY_INFORMATION)
+}
+
+func own(path string, owner *windows.SID) error {
+	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, owner, nil, nil, nil)
+}
+
+func setAccess(path, sddl string, inherit windows.SECURITY_INFORMATION) error {
 	sd, err := windows.SecurityDescriptorFromString(sddl)
 	if err != nil {
 		return err
@@ -216,6 +282,24 @@ func setAccess(path, sddl string) error {
 	if err != nil {
 		return err
 	}
-	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT,
-		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
+	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|inherit, nil, nil, dacl, nil)
+}
+
+// mayTakeOwnership switches on the right to take what belongs to others, which an administrator's process has
+// and does not use by itself. Without it a folder whose owner shut it to administrators stays his,
+// which the next call says.
+func mayTakeOwnership() {
+	var token windows.Token
+	if windows.OpenProcessToken(windows.CurrentProcess(), windows.TOKEN_ADJUST_PRIVILEGES|windows.TOKEN_QUERY, &token) != nil {
+		return
+	}
+	defer token.Close()
+	for _, name := range []string{"SeTakeOwnershipPrivilege", "SeRestorePrivilege"} {
+		one := windows.Tokenprivileges{PrivilegeCount: 1}
+		one.Privileges[0].Attributes = windows.SE_PRIVILEGE_ENABLED
+		text, err := windows.UTF16PtrFromString(name)
+		if err == nil && windows.LookupPrivilegeValue(nil, text, &one.Privileges[0].Luid) == nil {
+			_ = windows.AdjustTokenPrivileges(token, false, &one, 0, nil, nil)
+		}
+	}
 }

@@ -41,6 +41,10 @@ if (-not $acl.AreAccessRulesProtected) { Fail 'the folder inherits rights' }
 $who = $acl.Access.IdentityReference.Value | Sort-Object -Unique
 $allowed = 'BUILTIN\Administrators', 'NT AUTHORITY\SYSTEM', 'NT SERVICE\limsbridge'
 if (Compare-Object $who $allowed) { icacls $folder; Fail "rights of $folder`: $who" }
+# Its owner could give himself rights again.
+foreach ($f in $folder, (Join-Path $folder 'state'), (Join-Path $folder 'log')) {
+    if ((Get-Acl $f).Owner -ne 'BUILTIN\Administrators') { Fail "$f belongs to $((Get-Acl $f).Owner)" }
+}
 
 # Killed, it comes back by itself.
 & $program init --lims generic --db sqlite
