@@ -11,11 +11,12 @@ func (oracle) missing(object string) string {
 }
 
 // writable leaves out what belongs to Oracle itself, of which everybody may write some. A user may do
-// anything to its own tables.
+// anything to its own tables. A right on single columns stands among those on columns only.
 func (oracle) writable() string {
 	const own = " IN (SELECT USERNAME FROM ALL_USERS WHERE ORACLE_MAINTAINED = 'N')"
 	return "SELECT WHAT FROM (SELECT 'every table, since it has ' || PRIVILEGE AS WHAT FROM SESSION_PRIVS WHERE PRIVILEGE IN ('INSERT ANY TABLE', 'UPDATE ANY TABLE', 'DELETE ANY TABLE')\n" +
-		`UNION ALL SELECT DISTINCT '"' || TABLE_SCHEMA || '"."' || TABLE_NAME || '"' FROM ALL_TAB_PRIVS` + "\n" +
+		`UNION ALL SELECT DISTINCT '"' || TABLE_SCHEMA || '"."' || TABLE_NAME || '"' FROM (` + "\n" +
+		"SELECT GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE FROM ALL_TAB_PRIVS UNION ALL SELECT GRANTEE, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE FROM ALL_COL_PRIVS)\n" +
 		"WHERE PRIVILEGE IN ('INSERT', 'UPDATE', 'DELETE') AND TABLE_SCHEMA" + own + "\n" +
 		"AND (GRANTEE IN (USER, 'PUBLIC') OR GRANTEE IN (SELECT ROLE FROM SESSION_ROLES))\n" +
 		`UNION ALL SELECT '"' || OWNER || '"."' || TABLE_NAME || '"' FROM ALL_TABLES WHERE OWNER = USER AND OWNER` + own + ")\n" +

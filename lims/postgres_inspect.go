@@ -14,11 +14,13 @@ func (postgres) missing(object string) string {
 		"UNION ALL SELECT format('GRANT SELECT ON %I.%I TO %I;', nspname, relname, current_user) FROM found WHERE NOT has_table_privilege(oid, 'SELECT')"
 }
 
+// writable looks at columns, too: a right on one of them is none on the table.
 func (postgres) writable() string {
 	return "SELECT 'everything, since it is a superuser' FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper\n" +
 		"UNION ALL (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace\n" +
 		"WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'\n" +
-		"AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') ORDER BY 1 LIMIT 5)"
+		"AND has_schema_privilege(n.oid, 'USAGE') AND\n" +
+		"(has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') OR has_any_column_privilege(c.oid, 'INSERT, UPDATE')) ORDER BY 1 LIMIT 5)"
 }
 
 func (postgres) writes(a answer) []string { return untilEverything(a.last()) }

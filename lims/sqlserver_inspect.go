@@ -18,19 +18,22 @@ func (sqlServer) missing(object string) string {
 		"WHERE ISNULL(HAS_PERMS_BY_NAME(" + nliteral(object) + ", N'OBJECT', N'SELECT'), 0) = 0"
 }
 
+// writable looks at columns, too: a right on one of them (of those that write, UPDATE) is none on the table.
 func (sqlServer) writable() string {
 	may := func(securable, class string) string {
 		var or []string
 		for _, right := range []string{"INSERT", "UPDATE", "DELETE"} {
 			or = append(or, "HAS_PERMS_BY_NAME("+securable+", N'"+class+"', N'"+right+"') = 1")
 		}
-		return "(" + strings.Join(or, " OR ") + ")"
+		return strings.Join(or, " OR ")
 	}
+	const name = "QUOTENAME(SCHEMA_NAME(o.schema_id)) + N'.' + QUOTENAME(o.name)"
 	return "SELECT N'everything, since it is sysadmin' AS what WHERE IS_SRVROLEMEMBER(N'sysadmin') = 1\n" +
 		"UNION ALL SELECT N'everything, since it is db_owner' WHERE IS_ROLEMEMBER(N'db_owner') = 1\n" +
 		"UNION ALL SELECT N'every table of the database' WHERE " + may("DB_NAME()", "DATABASE") + "\n" +
-		"UNION ALL SELECT o.what FROM (SELECT TOP (5) QUOTENAME(SCHEMA_NAME(schema_id)) + N'.' + QUOTENAME(name) AS what FROM sys.objects\n" +
-		"WHERE type IN (N'U', N'V') AND " + may("QUOTENAME(SCHEMA_NAME(schema_id)) + N'.' + QUOTENAME(name)", "OBJECT") + ") AS o"
+		"UNION ALL SELECT w.what FROM (SELECT TOP (5) " + name + " AS what FROM sys.objects AS o\n" +
+		"WHERE o.type IN (N'U', N'V') AND (" + may(name, "OBJECT") + "\n" +
+		"OR EXISTS (SELECT 1 FROM sys.columns AS c WHERE c.object_id = o.object_id AND HAS_PERMS_BY_NAME(" + name + ", N'OBJECT', N'UPDATE', c.name, N'COLUMN') = 1))) AS w"
 }
 
 func (sqlServer) writes(a answer) []string { return untilEverything(a.last()) }

@@ -175,9 +175,13 @@ func TestRights(t *testing.T) {
 		if len(could) > 0 || err != nil {
 			t.Errorf("a reader could write %q, %v", could, err)
 		}
-		l.exec(t, "GRANT UPDATE ON base_results TO "+account)
-		if could, err := r.Writable(t.Context()); len(could) == 0 || !strings.Contains(strings.Join(could, " "), "base_results") || strings.Contains(strings.Join(could, " "), "IDENTIFIED") || err != nil {
-			t.Errorf("it could write base_results, and that is told as %q, %v", could, err)
+		for _, right := range []string{"UPDATE (status)", "INSERT (status)", "UPDATE"} { // also on a single column
+			l.exec(t, "GRANT "+right+" ON base_results TO "+account)
+			could, err := r.Writable(t.Context())
+			if all := strings.Join(could, " "); !strings.Contains(all, "base_results") || strings.Contains(all, "IDENTIFIED") || err != nil {
+				t.Errorf("with %s it could write base_results, and that is told as %q, %v", right, could, err)
+			}
+			l.exec(t, "REVOKE "+right+" ON base_results FROM "+account)
 		}
 	})
 }
