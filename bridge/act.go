@@ -33,7 +33,7 @@ func record(ctx context.Context, l Ledger, e Event) error {
 // must not run beside a pass: the end of a turn would overwrite what it noted.
 func Reconsider(ctx context.Context, l Ledger, at time.Time) error {
 	// Waking comes first: whoever is interrupted in between is still held.
-	if err := wakeAll(l, func(r Record) bool { return !r.Due.IsZero() || len(r.Holds) > 0 }, at); err != nil {
+	if err := wakeAll(l, waits, at); err != nil {
 		return err
 	}
 	var refused []Event
@@ -51,6 +51,9 @@ func Reconsider(ctx context.Context, l Ledger, at time.Time) error {
 	_, err = l.Commit(ctx, refused...)
 	return err
 }
+
+// waits reports whether a record waits, or something of it is held.
+func waits(r Record) bool { return !r.Due.IsZero() || len(r.Holds) > 0 }
 
 // wakeAll lets the turn of the records come for which the condition holds.
 func wakeAll(l Ledger, which func(Record) bool, at time.Time) error {

@@ -62,6 +62,7 @@ func TestResumeAfterRefusal(t *testing.T) {
 				}
 			}
 			pass("look, ORDER_CONFIRMED, APPOINTMENT_ATTENDED, final")
+			api.shows[0].BusinessStatus = whoop.AppointmentAttended
 			pass("")
 			if during == "" {
 				act()
@@ -73,8 +74,9 @@ func TestResumeAfterRefusal(t *testing.T) {
 					}
 				}
 				pass("ORDER_CONFIRMED")
+				api.shows[1].BusinessStatus = whoop.OrderConfirmed
 			}
-			pass("final, FULL_RESULTS_READY")
+			pass("look, final, FULL_RESULTS_READY")
 			if err := l.Each(func(r bridge.Record) error {
 				if len(r.Holds) > 0 {
 					t.Errorf("still held: %v", r.Holds)

@@ -46,6 +46,7 @@ type Bridge struct {
 	acts     chan struct{} // a person acted; wakes the loop
 
 	reconsider atomic.Bool // a person let something go on; the next pass begins with it
+	rouse      bool        // as much of that as may be done more than once: the first pass wakes what waits
 }
 
 // New returns a bridge. It starts nothing.
@@ -63,7 +64,7 @@ func New(l LIMS, api API, ledger Ledger, m *Mapping, s Settings, log *slog.Logge
 	}
 	// A process that ended between a person's act and the next pass left what waits asleep, for as long
 	// as blockedFor; who cannot tell wakes it once more.
-	ledger.View(func(s *State) { b.reconsider.Store(time.Since(s.Resumed) < blockedFor) })
+	ledger.View(func(s *State) { b.rouse = time.Since(s.Resumed) < blockedFor })
 	return b
 }
 
@@ -160,6 +161,12 @@ func (b *Bridge) reconsidered(ctx context.Context, at time.Time) error {
 		if err := b.wake(k, at); err != nil {
 			return err
 		}
+	}
+	if b.rouse {
+		if err := wakeAll(b.ledger, waits, at); err != nil {
+			return err
+		}
+		b.rouse = false
 	}
 	if !b.reconsider.Swap(false) {
 		return nil

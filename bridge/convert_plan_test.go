@@ -30,7 +30,7 @@ func TestConvertedResults(t *testing.T) {
 		holds  string
 	}{
 		{func() { w.show(order("LIPID", "A"), row) }, progress, ""},
-		{nil, "final(TOTAL_CHOLESTEROL=209), FULL_RESULTS_READY", ""},
+		{nil, "look, final(TOTAL_CHOLESTEROL=209), FULL_RESULTS_READY", ""},
 		{func() { row.Value = "5.41"; w.show(row) }, "", ""}, // 209.2047: the same when it leaves
 		{func() { row.Value, row.Unit = "209", "mg/dL"; w.show(row) }, "", ""},
 		{func() { row.Value, row.Unit = "5.40", "mmol/L"; w.show(row); w.m = converts(4000) }, "", ""},

@@ -160,7 +160,7 @@ func (w *world) turn() string {
 			told = append(told, tell(a))
 			if a.Kind == bridge.Look {
 				w.apply(bridge.Event{Kind: bridge.LookEvent, Outcome: whoop.Sent, Shown: w.ordered})
-				w.shown = &bridge.Shown{At: w.at, BirthDate: w.birth, Now: true}
+				w.shown = &bridge.Shown{At: w.at, BirthDate: w.birth, Now: true, Active: true}
 				break
 			}
 			seq := w.apply(bridge.Event{Kind: bridge.IntentEvent, Action: a.Kind, Whole: a.Whole, Requests: a.Requests, Status: a.Status, Report: a.Report.Status, Prints: a.Prints})

@@ -234,7 +234,7 @@ func (w *virtual) month() {
 		w.agenda.add(at.Add(d.between(time.Minute, 2*virtualDay)), i.rollBack)
 	}
 	if !w.kind.two {
-		for at := w.begin.Add(8 * time.Hour); at.Before(w.calm); at = at.Add(8 * time.Hour) {
+		for at := w.begin.Add(8 * time.Hour); at.Before(w.calm.Add(3 * virtualDay)); at = at.Add(8 * time.Hour) {
 			w.agenda.add(at, func() { i.with(w.visit) })
 		}
 		w.agenda.add(w.calm.Add(12*time.Hour), func() { i.with(w.mend) })
