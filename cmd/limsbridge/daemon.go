@@ -39,6 +39,7 @@ type daemon struct {
 
 	began   time.Time
 	notices notices
+	silence unanswered
 	watch   *watch
 	retry   chan struct{} // somebody mended something, or put a configuration in force
 	changed *bell         // a life began or ended
@@ -58,6 +59,7 @@ func newDaemon(file string, load func() (*config.Config, config.Problems), log *
 	d := &daemon{file: file, load: load, began: time.Now(), retry: make(chan struct{}, 1), changed: newBell(), stop: func() {}}
 	d.log = slog.New(&errorKeeper{Handler: log.Handler(), seen: &d.seen})
 	d.notices.log = d.log
+	d.silence.notices = &d.notices
 	d.watch = &watch{notices: &d.notices, config: d.known}
 	return d
 }
@@ -230,6 +232,9 @@ func (d *daemon) saidNotReady() bool {
 // passed logs a pass: one line, whatever came of it.
 func (d *daemon) passed(sum *bridge.Summary, err error) {
 	repeated := d.seen.pass(sum, err)
+	if sum != nil && err == nil {
+		d.silence.pass(sum, time.Now())
+	}
 	switch {
 	case err == nil:
 		d.mu.Lock()
