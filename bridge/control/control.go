@@ -251,7 +251,7 @@ func send(ctx context.Context, state, method, what string, body any, patience ti
 	switch {
 	case err != nil && (errors.Is(missing, fs.ErrNotExist) || refused(err)):
 		return nil, ErrNotRunning
-	case errors.Is(err, fs.ErrPermission):
+	case err != nil && denied(err):
 		return nil, fmt.Errorf("the control socket %s is for its owner and administrators: run this command as one of them", path)
 	case err != nil:
 		return nil, fmt.Errorf("asking the running limsbridge: %w", err)

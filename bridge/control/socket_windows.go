@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"golang.org/x/sys/windows"
 )
@@ -41,3 +42,9 @@ func protect(path string) error {
 // refused reports whether nobody listens on a socket that is there. (Package syscall's ECONNREFUSED
 // is not what Windows says.)
 func refused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }
+
+// denied reports whether this account may not speak with it. (A socket's own word for it is not among
+// those that fs.ErrPermission knows.)
+func denied(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, windows.WSAEACCES)
+}
