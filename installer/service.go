@@ -130,6 +130,9 @@ func (s Service) Uninstall() error {
 	if err := s.installed(); err != nil {
 		return err
 	}
+	if err := s.removable(); err != nil {
+		return err
+	}
 	if s.running() {
 		if err := s.Stop(); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,8 +73,7 @@ func (s Service) install(known bool) (warnings []string, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("only root installs services: sudo limsbridge service install")
 	}
-	unit := filepath.Join(unitFolder, s.Name()+".service")
-	if _, err := os.Stat(unit); known && err != nil {
+	if known && s.packaged(unitFolder) {
 		return nil, errors.New("a package brought this service, and keeps it up to date")
 	}
 	if s.Account == "" {
@@ -88,15 +88,83 @@ func (s Service) install(known bool) (warnings []string, err error) {
 	if _, err := s.Unit(); err != nil {
 		return nil, err
 	}
+	if err := s.reachable(); err != nil {
+		return nil, err
+	}
 	if err := s.share(); err != nil {
 		warnings = append(warnings, err.Error())
 	}
 	if known {
-		if err := os.Remove(unit); err != nil {
+		if err := os.Remove(filepath.Join(unitFolder, s.Name()+".service")); err != nil {
 			return warnings, err
 		}
 	}
 	return warnings, s.manage("install", service.Service.Install)
+}
+
+// packaged reports whether the unit of an installed service is none of our own.
+func (s Service) packaged(units string) bool {
+	_, err := os.Stat(filepath.Join(units, s.Name()+".service"))
+	return err != nil
+}
+
+// removable refuses to remove what a package brought, before it is stopped for that.
+func (s Service) removable() error {
+	if s.packaged(unitFolder) {
+		return errors.New("a package brought this service, which was left as it is: apt remove limsbridge (or: dnf remove limsbridge)")
+	}
+	return nil
+}
+
+// shared are the folders below which those of all instances lie, where nothing else is said. They are
+// the first service's, and shut to everybody else.
+var shared = []string{"/etc/" + base, "/var/lib/" + base, "/var/log/" + base}
+
+// reachable refuses an account of its own for an instance whose folders it could not enter.
+func (s Service) reachable() error {
+	if s.Instance == "" || s.Account == base {
+		return nil
+	}
+	for _, folder := range slices.Concat(s.Reads, s.Writes) {
+		for _, parent := range shared {
+			if within(parent, folder) && !s.enters(parent) {
+				return fmt.Errorf(`%s lies in %s, which %s may not enter: it is the first service's
+Give this one a folder of its own: a configuration there, with state: and log.folder: outside of %s, and then:
+  limsbridge --name %s service install --account %s --config FOLDER/limsbridge.yaml`,
+					folder, parent, s.Account, strings.Join(shared, ", "), s.Instance, s.Account)
+			}
+		}
+	}
+	return nil
+}
+
+// enters reports whether the account may enter a folder, by its mode. One that is not there yet would
+// be root's.
+func (s Service) enters(folder string) bool {
+	u, err := user.Lookup(s.Account)
+	if err != nil {
+		return false
+	}
+	groups, err := u.GroupIds()
+	if err != nil {
+		groups = []string{u.Gid}
+	}
+	info, err := os.Stat(folder)
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return false
+	}
+	x := info.Mode().Perm()
+	switch {
+	case u.Uid == strconv.FormatUint(uint64(stat.Uid), 10):
+		x >>= 6
+	case slices.Contains(groups, strconv.FormatUint(uint64(stat.Gid), 10)):
+		x >>= 3
+	}
+	return x&1 != 0
 }
 
 // ensureUser makes the system user that the service runs as, as the packages do.

@@ -56,6 +56,9 @@ func (s Service) options() service.KeyValue {
 	}
 }
 
+// removable: every service of Windows can be removed by itself.
+func (Service) removable() error { return nil }
+
 // VirtualAccount is the account that Windows keeps for a service of this name alone.
 func VirtualAccount(name string) string { return `NT SERVICE\` + name }
 
