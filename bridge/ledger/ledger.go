@@ -49,7 +49,7 @@ func (e *FailedError) Unwrap() error { return e.Cause }
 // Options of Open. The zero value is what a daemon wants.
 type Options struct {
 	// ReadOnly changes nothing on disk: commits, notes and cursors live in memory until Close.
-	// It is for a preview; it can be opened while nobody writes, also several times at once.
+	// It is for who only looks; it can be opened while nobody writes, also several times at once.
 	ReadOnly bool
 	// Now stamps the few events that Open itself writes; nil is time.Now.
 	Now func() time.Time

@@ -287,6 +287,9 @@ func holdsResolveCommand() *cobra.Command {
 			if err := listHolds(cmd.OutOrStdout(), chosen, p.TimeZone); err != nil {
 				return err
 			}
+			if r.Verdict == bridge.SendAgain {
+				fmt.Fprintln(cmd.ErrOrStderr(), "WARNING: what WHOOP has already will exist there twice. A report cannot be taken back.")
+			}
 			if !yes {
 				if err := confirm(cmd, len(chosen), r.Verdict); err != nil {
 					return err
@@ -322,9 +325,6 @@ func holdsResolveCommand() *cobra.Command {
 // confirm asks at a terminal; elsewhere --yes must have been written.
 func confirm(cmd *cobra.Command, n int, v bridge.Verdict) error {
 	out := cmd.ErrOrStderr()
-	if v == bridge.SendAgain {
-		fmt.Fprintln(out, "WARNING: what WHOOP has already will exist there twice. A report cannot be taken back.")
-	}
 	if cmd.InOrStdin() == os.Stdin && !term.IsTerminal(int(os.Stdin.Fd())) {
 		return &exitError{exitConfig, errors.New("nobody can be asked here; write --yes to decide without a question")}
 	}
