@@ -10,6 +10,7 @@ package logs
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,17 +36,26 @@ type File struct {
 	size   int64 // of all files together
 	age    time.Duration
 	now    func() time.Time
-	open   func(path string) (*os.File, error)
+	open   func(path string) (logDisk, error)
 
 	mu      sync.Mutex
-	file    *os.File
+	file    logDisk
 	day     string
 	number  int
 	written int64     // into the present file
 	waiting []byte    // lines that could not be written yet
 	lost    int       // lines that did not fit there
+	torn    bool      // the last line of the file is a part of one
 	failed  error     // why the last try failed
 	retry   time.Time // when the next one is due
+}
+
+// logDisk is the file of a log, as far as it is needed.
+type logDisk interface {
+	io.WriteCloser
+	Name() string
+	Stat() (os.FileInfo, error)
+	Truncate(size int64) error
 }
 
 // Open returns a writer into files limsbridge-DATE.jsonl of that folder, which together take at most
@@ -53,8 +63,8 @@ type File struct {
 func Open(folder string, size int64, age time.Duration) *File {
 	return &File{
 		folder: folder, size: size, age: age, now: time.Now,
-		open: func(path string) (*os.File, error) {
-			return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640) //nolint:gosec // the machine's administrators read logs through the folder's group
+		open: func(path string) (logDisk, error) {
+			return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640) //nolint:gosec // the process's umask decides: under the unit (0077) nobody but the service and root reads it
 		},
 	}
 }
@@ -107,16 +117,24 @@ func (f *File) flush(line []byte) error {
 	if err := f.choose(int64(len(f.waiting) + len(line))); err != nil {
 		return err
 	}
-	text := slices.Concat(f.waiting, line)
+	var begin []byte
+	if f.torn {
+		begin = []byte("\n")
+	}
+	text := slices.Concat(begin, f.waiting, line)
 	if f.lost > 0 {
 		text = fmt.Appendf(text, `{"time":%q,"level":"WARN","msg":"lines of this log were lost while it could not be written","lines":%d}`+"\n", f.now().Format(time.RFC3339Nano), f.lost)
 	}
 	n, err := f.file.Write(text)
-	f.written += int64(n)
 	if err != nil {
-		return errors.Join(fmt.Errorf("the log file %s cannot be written: %w", f.file.Name(), err), f.shut())
+		err = fmt.Errorf("the log file %s cannot be written: %w", f.file.Name(), err)
+		if n > 0 { // a part is there, and all of it comes again
+			f.torn = f.file.Truncate(f.written) != nil
+		}
+		return errors.Join(err, f.shut())
 	}
-	f.waiting, f.lost, f.failed = nil, 0, nil
+	f.written += int64(n)
+	f.waiting, f.lost, f.failed, f.torn = nil, 0, nil, false
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,29 @@ type rig struct {
 	*File
 	at   time.Time
 	fail error
+	room *int // bytes that the disk still takes; nil: as many as there are
+	stay bool // what was written of them cannot be taken back
+}
+
+// tight is a file on a disk that may be full.
+type tight struct {
+	logDisk
+	rig *rig
+}
+
+func (d *tight) Write(b []byte) (int, error) {
+	if d.rig.room == nil || *d.rig.room >= len(b) {
+		return d.logDisk.Write(b)
+	}
+	n, err := d.logDisk.Write(b[:*d.rig.room])
+	return n, errors.Join(errors.New("no space left"), err)
+}
+
+func (d *tight) Truncate(size int64) error {
+	if d.rig.stay {
+		return errors.New("read only")
+	}
+	return d.logDisk.Truncate(size)
 }
 
 func newRig(t *testing.T, size int64, days int) *rig {
@@ -27,11 +51,12 @@ func newRig(t *testing.T, size int64, days int) *rig {
 	r.File = Open(filepath.Join(t.TempDir(), "log"), size, time.Duration(days)*24*time.Hour)
 	r.now = func() time.Time { return r.at }
 	open := r.open
-	r.open = func(path string) (*os.File, error) {
+	r.open = func(path string) (logDisk, error) {
 		if r.fail != nil {
 			return nil, r.fail
 		}
-		return open(path)
+		disk, err := open(path)
+		return &tight{disk, r}, err
 	}
 	t.Cleanup(func() { r.Close() })
 	return r
@@ -147,6 +172,30 @@ func TestLockedFile(t *testing.T) {
 	r.line("last")
 	if got := r.text("limsbridge-2026-11-28.jsonl"); !strings.Contains(got, `"lines":1}`) || !strings.Contains(got, "last\n") {
 		t.Errorf("what was lost is not told of: %d bytes", len(got))
+	}
+}
+
+// What a full disk took of a line is taken back, or stands on a line of its own; no line comes twice.
+func TestFullDisk(t *testing.T) {
+	for _, stay := range []bool{false, true} {
+		r := newRig(t, 0, 0)
+		r.line("one")
+		room := 5
+		r.room, r.stay = &room, stay
+		r.line("two and more")
+		if err := r.Problem(); err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Error(err)
+		}
+		r.line("three")
+		r.room, r.at = nil, r.at.Add(again)
+		r.line("four")
+		want := "one\ntwo and more\nthree\nfour\n"
+		if stay || runtime.GOOS == "windows" { // a file that is only added to cannot be cut there
+			want = "one\ntwo a\ntwo and more\nthree\nfour\n"
+		}
+		if got := r.text("limsbridge-2026-11-27.jsonl"); got != want || r.Problem() != nil {
+			t.Errorf("%q %v", got, r.Problem())
+		}
 	}
 }
 
