@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -51,6 +52,9 @@ func slurp(path string) ([]byte, *Problem) {
 		p.What, p.Instead = "there is no such file", "limsbridge init writes one, complete and commented"
 	case errors.Is(err, fs.ErrPermission):
 		p.What, p.Instead = "this account may not read the file", "give the account that runs this the right to read it"
+		if runtime.GOOS == "linux" {
+			p.Instead = fmt.Sprintf("the service reads it through its group: chgrp limsbridge %[1]s && chmod 640 %[1]s\na person reads it as root (sudo)", path)
+		}
 	case err != nil:
 		p.What = "the file cannot be read"
 	case len(raw) > largest:

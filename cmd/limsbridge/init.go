@@ -36,8 +36,14 @@ never overwritten; a ledger that exists is kept.`,
 			if err != nil {
 				return &exitError{exitConfig, err}
 			}
+			_, missing := os.Stat(dir)
 			if err := os.MkdirAll(dir, 0o750); err != nil {
 				return err
+			}
+			if missing != nil {
+				if err := letGroupRead(dir); err != nil {
+					return err
+				}
 			}
 			out := cmd.OutOrStdout()
 			path := filepath.Join(dir, config.FileName)
@@ -80,7 +86,7 @@ func writeNew(path string, text []byte) (bool, error) {
 		return false, err
 	}
 	_, err = f.Write(text)
-	return true, errors.Join(err, f.Close())
+	return true, errors.Join(err, f.Close(), letGroupRead(path))
 }
 
 // createLedger creates the ledger of the configuration, where there is none yet.

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,26 @@ func handBack(cmd *cobra.Command) error {
 		errs = append(errs, handOver(f))
 	}
 	return errors.Join(errs...)
+}
+
+// letGroupRead lets the group of a folder that has one of its own (setgid) read what root just made
+// there, whatever root's umask is: the service reads its configuration through that group.
+func letGroupRead(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	parent, err := os.Stat(filepath.Dir(path))
+	if err != nil || parent.Mode()&os.ModeSetgid == 0 {
+		return err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return os.Chmod(path, 0o750|os.ModeSetgid) //nolint:gosec // the group is the service
+	}
+	return os.Chmod(path, 0o640) //nolint:gosec // likewise
 }
 
 // handOver gives what root left in a folder to the folder's owner.

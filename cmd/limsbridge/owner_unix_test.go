@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,38 @@ import (
 
 	"limsbridge/config"
 )
+
+// What root makes beside the configuration can be read by the service's group, whatever root's umask
+// is, where the folder has such a group.
+func TestInitLetsTheServiceRead(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives a folder another group")
+	}
+	const service = 65534
+	defer syscall.Umask(syscall.Umask(0o077))
+	for _, tt := range []struct {
+		parent, folder, file os.FileMode
+	}{{0o750 | os.ModeSetgid, 0o750 | os.ModeDir | os.ModeSetgid, 0o640}, {0o750, 0o700 | os.ModeDir, 0o600}} {
+		parent := t.TempDir()
+		if err := errors.Join(os.Chown(parent, 0, service), os.Chmod(parent, tt.parent)); err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(parent, "west")
+		if out, status := command(t, "init", "--lims", "generic", "--db", "sqlite", "--dir", folder); status != 0 {
+			t.Fatal(out)
+		}
+		for path, want := range map[string]os.FileMode{folder: tt.folder, filepath.Join(folder, config.FileName): tt.file, filepath.Join(folder, viewsName): tt.file} {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stat, ok := info.Sys().(*syscall.Stat_t)
+			if info.Mode() != want || !ok || tt.parent&os.ModeSetgid != 0 && stat.Gid != service {
+				t.Errorf("in %v: %s is %v of group %d, want %v", tt.parent, path, info.Mode(), stat.Gid, want)
+			}
+		}
+	}
+}
 
 // TestHandBack: what root makes in the service's folder belongs to the service afterwards, what is
 // not root's stays whose it is.
