@@ -50,6 +50,7 @@ func runManaged(ctx context.Context, s installer.Service, path string, load func
 	cfg, _ := load()
 	log, file := serviceLog(cfg, s)
 	defer file.Close()
+	keepCrash(cfg.Log.Folder, log)
 	d := newDaemon(path, load, log)
 	d.watch.logging = file.Problem
 	d.told = manager.Ready   // running is ready for the manager: what is in the way stands in the status

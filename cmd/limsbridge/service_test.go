@@ -370,4 +370,25 @@ func TestServiceKilled(t *testing.T) {
 	if n := m.api.Counts().Reports; n > 1 {
 		t.Errorf("%d reports", n)
 	}
+
+	if strings.Contains(m.log(), crashed) {
+		t.Error("killed, it is taken for crashed")
+	}
+	if err := m.process.Process.Signal(syscall.SIGQUIT); err != nil { // Go ends with its goroutines' traces
+		t.Fatal(err)
+	}
+	if err := <-m.ended; err == nil {
+		t.Error("crashed, and it ended well")
+	}
+	m.start()
+	m.hears("STATUS=ready")
+	m.logs(crashed, 0)
+	if trace, err := os.ReadFile(filepath.Join(m.dir, "log", "crash-last.txt")); err != nil || !strings.Contains(string(trace), "goroutine ") {
+		t.Errorf("%q %v", trace, err)
+	}
+	if strings.Contains(m.log(), "goroutine ") {
+		t.Error("the log holds the trace")
+	}
 }
+
+const crashed = "the last run crashed"
