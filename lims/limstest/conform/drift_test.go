@@ -83,7 +83,7 @@ func TestDriftOfTypes(t *testing.T) {
 		d.create(t, "results", columns...)
 		d.insert(t, "results", []string{"row_id", "changed_at", "value"}, []any{1, stampAgo(time.Hour), "5.4000"})
 		r := d.reader(t, nil)
-		if row := first(t, r, lims.Results); row.Value != "5.4000" || row.Unit != "" || row.Problem != "" {
+		if row := first(t, r, lims.Results); row.Value != d.decimal("5.4000") || row.Unit != "" || row.Problem != "" {
 			t.Fatalf("as a decimal: %+v", row)
 		}
 		d.alter(t, "results", "value", column{"value", "float"})
@@ -94,7 +94,7 @@ func TestDriftOfTypes(t *testing.T) {
 		d.alter(t, "results", "value", column{"value", "decimal"})
 		d.alter(t, "results", "", column{"unit", "text"})
 		d.update(t, "results", 1, []string{"value", "unit"}, "5.4000", "mmol/L")
-		if row := first(t, r, lims.Results); row.Value != "5.4000" || row.Unit != "mmol/L" || row.Problem != "" {
+		if row := first(t, r, lims.Results); row.Value != d.decimal("5.4000") || row.Unit != "mmol/L" || row.Problem != "" {
 			t.Errorf("as a decimal again, with a unit: %+v", row)
 		}
 		d.rename(t, "results", "changed_at", "was_changed")

@@ -1,6 +1,7 @@
 package conform_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,14 @@ func databases(t *testing.T, f func(t *testing.T, d database)) {
 	for _, l := range labs {
 		t.Run(l.name, func(t *testing.T) { f(t, database{l.open(t), l.open}) })
 	}
+}
+
+// decimal is what a decimal column gives for a number that was put into it.
+func (d database) decimal(text string) string {
+	if d.kind() == lims.Oracle { // a NUMBER keeps no zeros at the end
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	return text
 }
 
 // sql returns the lab as one that speaks SQL, for rules about views, functions, locks and the like. A
