@@ -1,6 +1,7 @@
--- limsbridge on any LIMS (PostgreSQL): what the DBA is asked to adapt and run with psql, as the
--- owner of the LIMS's tables. The tables lims_test, lims_sample and lims_result and their columns
--- are examples: everything marked CHECK is the LIMS's own.
+-- limsbridge on any LIMS (PostgreSQL): what the DBA is asked to adapt and run with psql, as a
+-- superuser, or as a role with CREATEROLE that may make a schema in the database and read the LIMS's
+-- tables. The tables lims_test, lims_sample and lims_result and their columns are examples: everything
+-- marked CHECK is the LIMS's own.
 --
 -- It makes a schema of its own with two views, and a login that may read these two views and
 -- nothing else. Nothing of the LIMS is changed. It may be run again. To undo all of it:
@@ -10,8 +11,12 @@ BEGIN;
 
 CREATE SCHEMA IF NOT EXISTS whoop;
 
+-- Made anew, since CREATE OR REPLACE cannot take a column away. The grants below come after.
+DROP VIEW IF EXISTS whoop.orders;
+DROP VIEW IF EXISTS whoop.results;
+
 -- One row for each LIMS test that WHOOP ordered.
-CREATE OR REPLACE VIEW whoop.orders AS
+CREATE VIEW whoop.orders AS
 SELECT
     t.test_id          AS row_id,           -- CHECK: the key of the row, never used again
     -- The newest of all stamps that a change may touch; a release often touches the parent only.
@@ -27,7 +32,7 @@ JOIN lims_sample AS s ON s.sample_id = t.sample_id
 WHERE s.customer = 'WHOOP';                 -- CHECK: what makes an order WHOOP's
 
 -- One row for each result of these tests. A row stays whatever its status becomes.
-CREATE OR REPLACE VIEW whoop.results AS
+CREATE VIEW whoop.results AS
 SELECT
     r.result_id        AS row_id,           -- CHECK
     GREATEST(r.changed_at, t.changed_at, s.changed_at) AS changed_at,   -- CHECK

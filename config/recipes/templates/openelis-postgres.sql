@@ -3,7 +3,8 @@
 --   psql -U postgres -d clinlims -f create-views.sql
 --
 -- as a superuser, since it makes a login. It makes a schema of its own with two views, and that
--- login may read these two views and nothing else. Nothing of OpenELIS is changed. To undo it:
+-- login may read these two views and nothing else. Nothing of OpenELIS is changed. It may be run
+-- again. To undo it:
 --   DROP SCHEMA whoop CASCADE; DROP ROLE limsbridge_ro;
 --
 -- Should an upgrade of OpenELIS fail because a view uses a column that it changes: drop the schema as
@@ -15,8 +16,12 @@ BEGIN;
 
 CREATE SCHEMA IF NOT EXISTS whoop;
 
+-- Made anew, since CREATE OR REPLACE cannot take a column away. The grants below come after.
+DROP VIEW IF EXISTS whoop.orders;
+DROP VIEW IF EXISTS whoop.results;
+
 -- One row for each test that was ordered (OpenELIS: analysis) of WHOOP's orders.
-CREATE OR REPLACE VIEW whoop.orders AS
+CREATE VIEW whoop.orders AS
 SELECT
     a.id                                              AS row_id,
     -- A release may touch only one of the first three, the mending of a birth date only the patient;
@@ -55,7 +60,7 @@ WHERE btrim(COALESCE(eo.external_id, s.referring_id))
       ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 
 -- One row for each result of these orders. A row stays whatever its status becomes.
-CREATE OR REPLACE VIEW whoop.results AS
+CREATE VIEW whoop.results AS
 SELECT
     r.id                                              AS row_id,
     GREATEST(r.lastupdated, a.lastupdated, si.lastupdated, s.lastupdated,
