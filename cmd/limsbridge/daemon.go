@@ -44,15 +44,16 @@ type daemon struct {
 	retry   chan struct{} // somebody mended something, or put a configuration in force
 	changed *bell         // a life began or ended
 
-	mu    sync.Mutex
-	cfg   *config.Config // in force; nil: none yet
-	next  *config.Config // to be put in force
-	live  *assembly      // nil: not ready
-	why   error          // what is in the way
-	said  string         // what was in the way when that was last logged; "": a pass was made since
-	lives int
-	seen  progress
-	stop  context.CancelFunc // ends the present life
+	mu     sync.Mutex
+	cfg    *config.Config // in force; nil: none yet
+	next   *config.Config // to be put in force
+	live   *assembly      // nil: not ready
+	why    error          // what is in the way
+	said   string         // what was in the way when that was last logged; "": a pass was made since
+	saidAt time.Time      // when that was
+	lives  int
+	seen   progress
+	stop   context.CancelFunc // ends the present life
 }
 
 func newDaemon(file string, load func() (*config.Config, config.Problems), log *slog.Logger) *daemon {
@@ -140,7 +141,7 @@ func (d *daemon) known() *config.Config {
 	return cfg
 }
 
-// notReadyLine is logged once for whatever is in the way.
+// notReadyLine is logged once a day for whatever is in the way.
 const notReadyLine = "not ready; it is tried again"
 
 // inLines is an error for a log: problems of a configuration take a line each.
@@ -156,11 +157,15 @@ func inLines(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// notReady notes and tells what is in the way: once, also where what is in the way lets everything be
-// opened each time, as a full disk does.
+// notReady notes and tells what is in the way: once a day, also where what is in the way lets everything
+// be opened each time, as a full disk does. Older files of the log go one day, and with them what was told.
 func (d *daemon) notReady(why error) {
 	d.mu.Lock()
-	known := d.said == why.Error()
+	now := time.Now()
+	known := d.said == why.Error() && now.Sub(d.saidAt) < sayAgain
+	if !known {
+		d.saidAt = now
+	}
 	d.why, d.live, d.said = why, nil, why.Error()
 	d.lives++
 	d.mu.Unlock()

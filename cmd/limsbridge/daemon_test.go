@@ -52,6 +52,21 @@ func TestToldOnce(t *testing.T) {
 	})
 }
 
+// What is in the way for days is told once a day.
+func TestToldDaily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		d := newDaemon("limsbridge.yaml", nil, slog.New(slog.NewTextHandler(&log, nil)))
+		for range 3 * 24 {
+			d.notReady(errors.New("no ledger"))
+			time.Sleep(time.Hour)
+		}
+		if n := strings.Count(log.String(), notReadyLine); n != 3 {
+			t.Errorf("told %d times in 3 days", n)
+		}
+	})
+}
+
 // A full disk lets everything be opened, and fails the first write: that it runs is only said again once a
 // pass was made.
 func TestRunningIsSaidAfterAPass(t *testing.T) {
