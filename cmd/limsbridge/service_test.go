@@ -158,7 +158,7 @@ func (m *managed) journal() string {
 // logs waits until the log says that text once more than before.
 func (m *managed) logs(text string, before int) {
 	m.Helper()
-	for end := time.Now().Add(time.Minute); strings.Count(m.log(), text) != before+1; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); strings.Count(m.log(), text) != before+1; <-time.After(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			m.Fatalf("the log does not say %q:\n%s", text, m.log())
 		}
