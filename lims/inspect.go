@@ -183,6 +183,14 @@ func (r *Reader) Encryption(ctx context.Context) (string, error) {
 	return strings.Trim(a.last()[0], ", "), nil
 }
 
+// Negotiated returns by which version of TLS this end encrypts the connection that it opened last; "" where
+// the driver does not tell, or it is not encrypted.
+func (r *Reader) Negotiated() string {
+	r.ss.mu.Lock()
+	defer r.ss.mu.Unlock()
+	return r.ss.tls
+}
+
 // CountUnstamped returns how many rows of the source have no change stamp.
 func (r *Reader) CountUnstamped(ctx context.Context, s Source) (string, error) {
 	src, err := r.source(ctx, s)

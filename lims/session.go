@@ -28,6 +28,7 @@ type session struct {
 	mu      sync.Mutex
 	db      *sql.DB // nil: open a new one
 	sever   func()  // closes the socket of the connection; nil: its driver needs no such help
+	tls     string  // the version that this end negotiated; "" where its driver does not tell
 	hanging int
 	closed  bool
 }
@@ -59,6 +60,9 @@ func (c connector) Connect(ctx context.Context) (conn driver.Conn, err error) {
 		c.ss.mu.Lock()
 		defer c.ss.mu.Unlock()
 		c.ss.sever = s.sever
+		if n, ok := conn.(interface{ negotiated() string }); ok {
+			c.ss.tls = n.negotiated()
+		}
 	}
 	return conn, err
 }

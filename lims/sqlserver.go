@@ -69,6 +69,10 @@ func (d sqlServer) connect(ctx context.Context, o Options, password string) (dri
 	// Without a name of its own the certificate must prove the one that the driver dials, which a
 	// listener may change to a secondary's.
 	c.TLSConfig = watchVerification(c.TLSConfig, o.ServerName, &refused)
+	version := ""
+	if o.encryption() != EncryptOff { // with it only the login may be encrypted
+		c.TLSConfig = noteVersion(c.TLSConfig, &version)
+	}
 	conn, err := d.connector(c, o, password)
 	if err != nil {
 		return nil, err
@@ -82,7 +86,7 @@ func (d sqlServer) connect(ctx context.Context, o Options, password string) (dri
 	made, _ := opened.(*mssql.Conn)
 	switch {
 	case err == nil:
-		return severable{made, sockets}, nil
+		return severable{made, sockets, version}, nil
 	case refused != nil:
 		return nil, refused
 	case made != nil: // its session could not be set up
@@ -100,9 +104,26 @@ func (d sqlServer) connect(ctx context.Context, o Options, password string) (dri
 type severable struct {
 	*mssql.Conn
 	sockets *dialer
+	version string // of TLS; "" where it may not be in force
 }
 
 func (c severable) sever() { c.sockets.close() }
+
+func (c severable) negotiated() string { return c.version }
+
+// noteVersion keeps which version of TLS was agreed on.
+func noteVersion(c *tls.Config, version *string) *tls.Config {
+	c = c.Clone()
+	verify := c.VerifyConnection
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		*version = tls.VersionName(s.Version)
+		if verify == nil {
+			return nil
+		}
+		return verify(s)
+	}
+	return c
+}
 
 // watchVerification makes the verification of the certificate tell its error, whose type a driver
 // loses. It verifies exactly what crypto/tls would, but for the name to be proven, which is always

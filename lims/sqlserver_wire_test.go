@@ -380,7 +380,12 @@ func TestSQLServerEncryption(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWire(t, tdstest.Options{Encryption: test.server})
 			w.Forget()
-			_, err := w.reader(t, func(o *lims.Options) { test.change(w, o) }).Now(t.Context())
+			asked := false // for more than the login to be encrypted
+			r := w.reader(t, func(o *lims.Options) { test.change(w, o); asked = o.Encrypt != lims.EncryptOff })
+			_, err := r.Now(t.Context())
+			if told := strings.HasPrefix(r.Negotiated(), "TLS 1."); told != (asked && test.fails == "") {
+				t.Errorf("it negotiated %q", r.Negotiated())
+			}
 			if test.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), test.fails) || len(w.Logins()) != 0 {
 					t.Errorf("got %v, logins %+v", err, w.Logins())

@@ -125,7 +125,19 @@ func (d *databaseCheck) connection() bool {
 	if d.cfg.Database.Type == lims.SQLite {
 		return true
 	}
-	switch tls, err := d.reader.Encryption(ctx); {
+	d.encryption(ctx)
+	return true
+}
+
+// encryption tells how the connection is encrypted: as the server sees it, or where that takes a right, as this
+// end agreed on it.
+func (d *databaseCheck) encryption(ctx context.Context) {
+	tls, err := d.reader.Encryption(ctx)
+	by := "as the server sees it"
+	if _, left := errors.AsType[*lims.LeftOut](err); left && d.reader.Negotiated() != "" {
+		tls, by, err = d.reader.Negotiated(), "as this end negotiated it", nil
+	}
+	switch {
 	case !d.unless("lims TLS", err):
 	case tls == "" && d.cfg.Database.Encrypt == "native":
 		d.leftOut("lims TLS", "not used; whether Oracle's own encryption is in force, as lims.encrypt: native demands it, the DBA sees in V$SESSION_CONNECT_INFO")
@@ -133,12 +145,11 @@ func (d *databaseCheck) connection() bool {
 		d.ok("lims TLS", "not encrypted, on this machine itself")
 	case tls == "":
 		d.warn("lims TLS", "not encrypted: write lims.encrypt: verified, once the server has a certificate")
-	case strings.HasPrefix(tls, "TLSv1,"), tls == "TLSv1", strings.HasPrefix(tls, "TLSv1.1"):
+	case strings.HasPrefix(tls, "TLSv1,"), tls == "TLSv1", strings.HasPrefix(tls, "TLSv1.1"), tls == "TLS 1.0", tls == "TLS 1.1":
 		d.warn("lims TLS", "the server speaks "+tls+", which is broken: have TLS 1.2 switched on there")
 	default:
-		d.ok("lims TLS", tls+", as the server sees it")
+		d.ok("lims TLS", tls+", "+by)
 	}
-	return true
 }
 
 // rights tells to whom rights are granted, and which there are too many of.

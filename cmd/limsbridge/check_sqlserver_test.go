@@ -51,7 +51,7 @@ whoop: {client_id: x, client_secret: plain, url: 'http://127.0.0.1:1'}
 	tellsAll(t, out,
 		"warning configuration", "lims.read_only_intent lets a secondary",
 		"ok lims connected as limsbridge_ro to LIMS (Microsoft SQL Server",
-		"left out lims TLS it takes a right that the bridge does not need",
+		"ok lims TLS TLS 1.", ", as this end negotiated it",
 		"ok lims account a DBA grants rights to [limsbridge_ro]",
 		"warning lims rights could write [dbo].[RESULT], and never does: REVOKE INSERT, UPDATE, DELETE ON [dbo].[RESULT] FROM [limsbridge_ro];",
 		"failure orders the DBA runs: GRANT SELECT ON orders TO [limsbridge_ro];",
