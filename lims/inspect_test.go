@@ -18,8 +18,9 @@ func TestComparedColumn(t *testing.T) {
 		"base_orders.changed_at >= <cache>(cast('2026-11-01' as datetime(6)))":                               "changed_at", // MariaDB
 		"greatest(t.changed_at,s.changed_at) >= <cache>(cast('2026-11-01' as datetime(6)))":                  "",
 		"[LAB].[dbo].[TEST].[CHANGED_ON] as [t].[CHANGED_ON]>=CONVERT(datetime,dateadd(minute,(-15)),0)":     "CHANGED_ON", // SQL Server
-		"[Union1006]>=[ConstExpr1008] AND isnull([LAB].[dbo].[SAMPLE].[CHANGED_ON] as [s].[CHANGED_ON],0)=0": "Union1006",
-		"CASE WHEN [a].[x]>=[b].[y] THEN [a].[x] ELSE [b].[y] END>=[@p1]":                                    "",
+		"[Union1006]>=[ConstExpr1008] AND isnull([LAB].[dbo].[SAMPLE].[CHANGED_ON] as [s].[CHANGED_ON],0)=0": "",
+		"[Expr1002]>=[@p1]": "",
+		"CASE WHEN [a].[x]>=[b].[y] THEN [a].[x] ELSE [b].[y] END>=[@p1]": "",
 		"": "",
 	} {
 		if got := comparedColumn(condition); got != want {
@@ -105,6 +106,10 @@ func TestSQLServerExplained(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := sqlServer{}.explained(st, changed)
+		own := &source{d: sqlServer{}, from: syntax{}.derived("SELECT * FROM t\nWHERE mail LIKE '%@p1%'", false), changed: changed, id: src.id, columns: src.columns}
+		if st, err := own.stampedPage(sample(changed), nil, 10); err != nil || !strings.Contains(sqlServer{}.explained(st, changed)[1].text, "'%@p1%'\n) AS lb\nWHERE "+want) {
+			t.Errorf("%s: the lab's own SELECT: %v %+v", typ, err, sqlServer{}.explained(st, changed))
+		}
 		if len(e) != 2 || e[0].text != "SET SHOWPLAN_XML ON" || !strings.Contains(e[1].text, want) || strings.Contains(e[1].text, "@p") || len(e[1].args) > 0 {
 			t.Errorf("%s: %+v", typ, e)
 		}

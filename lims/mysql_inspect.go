@@ -13,11 +13,12 @@ func (mySQL) account() string {
 
 // missing takes it that the right is missing: MySQL shows nothing of what one may not read.
 func (mySQL) missing(object string) string {
-	on := "'" + strings.ReplaceAll(object, "'", "''") + "'"
+	on, where := "'"+strings.ReplaceAll(object, "'", "''")+"'", ""
 	if !strings.Contains(object, ".") {
+		where = " FROM DUAL WHERE DATABASE() IS NOT NULL" // or there would be no statement, and an empty text
 		on = "'`', DATABASE(), '`.', " + on
 	}
-	return "SELECT CONCAT('GRANT SELECT ON ', " + on + ", ' TO ', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)), ';')"
+	return "SELECT CONCAT('GRANT SELECT ON ', " + on + ", ' TO ', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)), ';')" + where
 }
 
 func (mySQL) writable() string { return "SHOW GRANTS" }

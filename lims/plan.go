@@ -41,9 +41,12 @@ func (r *Reader) Plan(ctx context.Context, s Source, since time.Time) ([]Step, e
 // (t.changed_on >= '…'). It matches no expression, whose comparison follows a bracket.
 var compared = regexp.MustCompile("(?:^|\\(|AND |and )(?:[\"`\\[]?[\\w$ ]+[\"`\\]]?\\.)*[\"`\\[]?([\\w$]+)[\"`\\]]?(?: as (?:\\[[\\w$ ]+\\]\\.)*\\[[\\w$ ]+\\])? ?>= ?")
 
+// computed are the names that SQL Server's plans give what they compute, which is no column of a table.
+var computed = regexp.MustCompile(`^(?:Union|Expr|ConstExpr|Bmk|Chk|globalagg|partialagg)[0-9]+$`)
+
 // comparedColumn returns that column, or "".
 func comparedColumn(condition string) string {
-	if m := compared.FindStringSubmatch(condition); m != nil {
+	if m := compared.FindStringSubmatch(condition); m != nil && !computed.MatchString(m[1]) {
 		return m[1]
 	}
 	return ""

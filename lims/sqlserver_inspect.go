@@ -58,8 +58,9 @@ func (sqlServer) explained(st statement, changed column) []statement {
 	case kindInteger, kindDecimal:
 		recently = "CAST(9000000000000000000 AS bigint)"
 	}
-	text := strings.Replace(st.text, "CAST(@p1 AS smalldatetime)", "@p1", 1)
-	return []statement{{text: "SET SHOWPLAN_XML ON"}, {text: strings.Replace(text, "@p1", recently, 1)}}
+	at := strings.LastIndex(st.text, "\nWHERE ") // the lab's own SELECT before it stays as it is
+	where := strings.Replace(st.text[at:], "CAST(@p1 AS smalldatetime)", "@p1", 1)
+	return []statement{{text: "SET SHOWPLAN_XML ON"}, {text: st.text[:at] + strings.Replace(where, "@p1", recently, 1)}}
 }
 
 // operator is what is read of a RelOp in SHOWPLAN_XML (showplanxml.xsd).
