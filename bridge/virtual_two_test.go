@@ -15,7 +15,7 @@ import (
 // A second installation on the same credentials, each with a ledger of its own: whatever one reports,
 // the other reports as well, unless it notices. It can notice by what a look shows and by quota
 // headers. Documented is what neither shows: a report whose status was not yet set when the other
-// looked.
+// looked, at most ten minutes before its own first report of that request.
 
 // twin is what one of the two installations did, by its journal.
 type twin struct {
@@ -29,7 +29,7 @@ func (w *virtual) twin(i *installation) twin {
 	t := twin{looks: map[uuid.UUID][]time.Time{}, reports: map[uuid.UUID][]time.Time{}}
 	err := ledger.ReadJournal(i.dir, func(e bridge.Event) error {
 		switch {
-		case e.Kind == bridge.LookEvent && e.Outcome == whoop.Sent:
+		case e.Kind == bridge.LookEvent && e.Outcome == whoop.Sent && e.Key != nil:
 			t.looks[e.Key.ID] = append(t.looks[e.Key.ID], e.At)
 		case e.Kind == bridge.IntentEvent && e.Action == bridge.SubmitReport:
 			t.reports[e.Requests[0]] = append(t.reports[e.Requests[0]], e.At)
@@ -72,10 +72,12 @@ func (w *virtual) judgeTwo(a, b *installation) {
 				// Who reported it again had last looked before the first report's status was set, or it
 				// was never set.
 				looked := time.Time{}
+				first := false // it had reported nothing of the request before
 				for _, x := range twins {
 					if !x.reported(q.id, t.at) {
 						continue
 					}
+					first = first || !slices.ContainsFunc(x.reports[q.id], func(begun time.Time) bool { return begun.Before(t.at.Add(-time.Minute)) })
 					for _, l := range x.looks[q.requisition] {
 						if !l.After(t.at) && l.After(looked) {
 							looked = l
@@ -83,6 +85,9 @@ func (w *virtual) judgeTwo(a, b *installation) {
 					}
 				}
 				longest = max(longest, t.at.Sub(looked))
+				if first && t.at.Sub(looked) > w.settings.LookForReport+time.Minute {
+					w.t.Errorf("%s %s: reported at %s and again at %s, and the last look was at %s", what, o.Code, before.at, t.at, looked)
+				}
 				for _, s := range accepted.Statuses {
 					if rank := whoop.BusinessStatus(s.Status).Rank(); rank >= 3 && s.At.After(before.at.Add(-time.Minute)) && s.At.Before(looked) {
 						w.t.Errorf("%s %s: reported at %s and again at %s, although a look at %s showed %s", what, o.Code, before.at, t.at, looked, s.Status)
