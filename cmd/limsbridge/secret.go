@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"limsbridge/bridge/control"
 	"limsbridge/config"
+	"limsbridge/installer"
 )
 
 func secretCommand() *cobra.Command {
@@ -37,6 +39,10 @@ alone can read; a credential of systemd of the same name wins over them.`,
 			}
 			if err := config.StoreSecret(state, args[0], text); err != nil {
 				return err
+			}
+			instance, _ := cmd.Flags().GetString("name")
+			for _, path := range credentials(credentialStores, instance, args[0]) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the service takes %s instead, where its unit loads that: change or remove that one, too\n", path)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "stored; the configuration refers to it as secret:%s\n", args[0])
 			return err
@@ -81,6 +87,25 @@ alone can read; a credential of systemd of the same name wins over them.`,
 		},
 	})
 	return c
+}
+
+// credentialStores are the folders from which units take credentials, by our own unit and by the
+// README's example.
+var credentialStores = []string{"/etc/credstore", "/etc/credstore.encrypted"}
+
+// credentials are the files that a unit may load as that secret, and that then win over a stored one.
+func credentials(stores []string, instance, name string) (found []string) {
+	file := name
+	if instance != "" {
+		file = (installer.Service{Instance: instance}).Name() + "." + name
+	}
+	for _, store := range stores {
+		path := filepath.Join(store, file)
+		if _, err := os.Stat(path); err == nil {
+			found = append(found, path)
+		}
+	}
+	return found
 }
 
 // statePlace is the state folder, also of a configuration that is not filled in yet.

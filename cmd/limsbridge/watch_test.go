@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,25 @@ func TestStatusExit(t *testing.T) {
 			if got := exitOf(s); got != want {
 				t.Errorf("%+v: %d, want %d", s, got, want)
 			}
+		}
+	}
+}
+
+// A credential of the service, by the name under which its unit loads it, wins over what is stored.
+func TestCredentialsThatWin(t *testing.T) {
+	store := t.TempDir()
+	file(t, store, "lims-password", "x")
+	file(t, store, "limsbridge-west.whoop-client-secret", "x")
+	for _, tt := range []struct{ instance, name, want string }{
+		{"", "lims-password", "lims-password"}, {"", "whoop-client-secret", ""},
+		{"west", "whoop-client-secret", "limsbridge-west.whoop-client-secret"}, {"west", "lims-password", ""},
+	} {
+		var want []string
+		if tt.want != "" {
+			want = []string{filepath.Join(store, tt.want)}
+		}
+		if got := credentials([]string{t.TempDir(), store}, tt.instance, tt.name); !slices.Equal(got, want) {
+			t.Errorf("%+v: %q", tt, got)
 		}
 	}
 }
