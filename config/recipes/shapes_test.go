@@ -308,7 +308,7 @@ func TestOpenELIS(t *testing.T) {
 		CREATE TABLE clinlims.unit_of_measure (id numeric PRIMARY KEY, name varchar(20));
 		CREATE TABLE clinlims.dictionary (id numeric PRIMARY KEY, dict_entry varchar(4000));
 		CREATE TABLE clinlims.test (id numeric PRIMARY KEY, local_code varchar(10), description varchar(120), uom_id numeric);
-		CREATE TABLE clinlims.electronic_order (id numeric PRIMARY KEY, external_id varchar(60));
+		CREATE TABLE clinlims.electronic_order (id numeric PRIMARY KEY, external_id varchar(60), lastupdated timestamp);
 		CREATE TABLE clinlims.patient (id numeric PRIMARY KEY, birth_date timestamp, lastupdated timestamp);
 		CREATE TABLE clinlims.sample (id numeric PRIMARY KEY, accession_number varchar(20), referring_id varchar(64), clinical_order_id numeric, lastupdated timestamp);
 		CREATE TABLE clinlims.sample_human (id numeric PRIMARY KEY, samp_id numeric, patient_id numeric, lastupdated timestamp);
@@ -319,7 +319,7 @@ func TestOpenELIS(t *testing.T) {
 		INSERT INTO clinlims.unit_of_measure VALUES (1, 'mg/dl');
 		INSERT INTO clinlims.dictionary VALUES (50, 'Yellow'), (51, 'Clear');
 		INSERT INTO clinlims.test VALUES (1, 'CHOL', 'Cholesterol-Serum', 1), (2, 'DUP', 'Colour-Urine', NULL), (3, 'DUP', 'Aspect-Urine', NULL);
-		INSERT INTO clinlims.electronic_order VALUES (1, '` + requisition + `');
+		INSERT INTO clinlims.electronic_order VALUES (1, '` + requisition + `', '2026-11-01 09:00:00');
 		INSERT INTO clinlims.patient VALUES (1, '1980-01-02', '2026-11-02 09:30:00.123');
 		INSERT INTO clinlims.sample VALUES (1, 'A1', NULL, 1, '2026-11-01 08:00:00'), (2, 'A2', ' ` + requisition + ` ', NULL, '2026-11-01 08:00:00'), (3, 'A3', 'HOSPITAL-7', NULL, NULL);
 		INSERT INTO clinlims.sample_human VALUES (1, 1, 1, NULL);
@@ -361,9 +361,9 @@ func TestOpenELIS(t *testing.T) {
 		word                     bridge.ResultWord
 	}{
 		"100": {"CHOL", "180.50", "mg/dl", late, bridge.Released},
-		"110": {"Colour-Urine", "Yellow", "", early, bridge.Pending},
-		"120": {"Aspect-Urine", "Yellow, Clear", "", late, bridge.Pending}, // its other choice was stamped
-		"130": {"CHOL", "7", "mg/dl", early, ""},
+		"110": {"Colour-Urine", "Yellow", "", "2026-11-01 09:00:00", bridge.Pending}, // its electronic order was stamped
+		"120": {"Aspect-Urine", "Yellow, Clear", "", late, bridge.Pending},           // its other choice was stamped
+		"130": {"CHOL", "7", "mg/dl", "2026-11-01 09:00:00", ""},
 		"200": {"CHOL", "8", "mg/dl", early, bridge.Withdrawn},
 	} {
 		row := results[id]

@@ -24,9 +24,9 @@ DROP VIEW IF EXISTS whoop.results;
 CREATE VIEW whoop.orders AS
 SELECT
     a.id                                              AS row_id,
-    -- A release may touch only one of the first three, the mending of a birth date only the patient;
-    -- GREATEST leaves out NULL.
-    GREATEST(a.lastupdated, si.lastupdated, s.lastupdated, sh.lastupdated, p.lastupdated) AS changed_at,
+    -- A release may touch only one of the first three, the mending of a birth date only the patient,
+    -- that of a requisition id only the electronic order; GREATEST leaves out NULL.
+    GREATEST(a.lastupdated, si.lastupdated, s.lastupdated, sh.lastupdated, p.lastupdated, eo.lastupdated) AS changed_at,
     -- CHECK 1: where WHOOP's requisition id is kept. An electronic order has it as its external
     -- id; where orders are typed in, it is the sample's referring id.
     btrim(COALESCE(eo.external_id, s.referring_id))   AS requisition_id,
@@ -63,7 +63,7 @@ WHERE btrim(COALESCE(eo.external_id, s.referring_id))
 CREATE VIEW whoop.results AS
 SELECT
     r.id                                              AS row_id,
-    GREATEST(r.lastupdated, a.lastupdated, si.lastupdated, s.lastupdated,
+    GREATEST(r.lastupdated, a.lastupdated, si.lastupdated, s.lastupdated, eo.lastupdated,
         CASE WHEN r.result_type IN ('M', 'C') THEN      -- any of several choices
             (SELECT max(m.lastupdated) FROM clinlims.result m
               WHERE m.analysis_id = r.analysis_id AND m.result_type = r.result_type)
