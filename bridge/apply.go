@@ -182,12 +182,12 @@ func (q *Request) remember(s Sent) {
 
 // never reports whether a person decided that a version is never sent, and whether that still binds: it
 // does until another version of the observation goes out.
-func (q *Request) never(print Print) (decided, binds bool) {
-	if print == (Print{}) {
+func (q *Request) never(version Print) (decided, binds bool) {
+	if version == (Print{}) {
 		return false, false
 	}
 	for _, n := range q.Never {
-		if n.Print != print {
+		if n.Print != version {
 			continue
 		}
 		decided = true

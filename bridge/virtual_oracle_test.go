@@ -215,7 +215,7 @@ func (w *virtual) observation(q *labRequest, of *labResult, got []taken, s *stor
 	all := w.shown(q, of)
 	for i, t := range got {
 		twice := i > 0 && got[i-1].text == t.text && got[i-1].unit == t.unit && got[i-1].withdrawn == t.withdrawn
-		if b := w.back; b != nil && twice && got[i-1].at.After(b.from.Add(-time.Minute)) && !got[i-1].at.After(b.to) && t.at.After(b.to) {
+		if b := w.back; b != nil && twice && got[i-1].at.After(b.from.Add(-time.Minute)) && !got[i-1].at.After(b.to) && !t.at.Before(b.to) {
 			twice = !b.hidden(q.id) // what no GET shows cannot be known after a rollback
 		}
 		if twice {

@@ -46,10 +46,11 @@ var computed = regexp.MustCompile(`^(?:Union|Expr|ConstExpr|Bmk|Chk|globalagg|pa
 
 // comparedColumn returns that column, or "".
 func comparedColumn(condition string) string {
-	if m := compared.FindStringSubmatch(condition); m != nil && !computed.MatchString(m[1]) {
-		return m[1]
+	m := compared.FindStringSubmatch(condition)
+	if len(m) < 2 || computed.MatchString(m[1]) {
+		return ""
 	}
-	return ""
+	return m[1]
 }
 
 // eachObject calls f with the texts and numbers of every object of a plan in JSON, inner ones first.

@@ -188,7 +188,7 @@ func (d *databaseCheck) revoke(what string) string {
 	default:
 		on, rights = what, "INSERT, UPDATE, DELETE"
 	}
-	return fmt.Sprintf("REVOKE %s ON %s FROM %s; or from the role or PUBLIC that gives it", rights, on, d.account)
+	return fmt.Sprintf("REVOKE %s ON %s FROM %s; -- or from the role or PUBLIC that gives it", rights, on, d.account)
 }
 
 // source tells whether a source can be read and fits the view contract.

@@ -84,7 +84,7 @@ func TestRunningIsSaidAfterAPass(t *testing.T) {
 	d.passed(&bridge.Summary{}, nil)
 	d.notReady(full)
 	var said []string
-	for _, line := range strings.Split(log.String(), "\n") {
+	for line := range strings.SplitSeq(log.String(), "\n") {
 		for _, word := range []string{"msg=running", "msg=pass", "not ready"} {
 			if strings.Contains(line, word) {
 				said = append(said, word)

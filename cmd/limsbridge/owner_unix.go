@@ -50,9 +50,9 @@ func letGroupRead(path string) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return os.Chmod(path, 0o750|os.ModeSetgid) //nolint:gosec // the group is the service
+		return os.Chmod(path, 0o750|os.ModeSetgid)
 	}
-	return os.Chmod(path, 0o640) //nolint:gosec // likewise
+	return os.Chmod(path, 0o640) //nolint:gosec // the group is the service
 }
 
 // handOver gives what root left in a folder to the folder's owner.
