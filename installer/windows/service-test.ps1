@@ -54,6 +54,14 @@ Until 'the restart' 60 { (Running) -and (ServiceProcess) -ne $before -and (Servi
 
 if (-not (Test-Path HKLM:\SYSTEM\CurrentControlSet\Services\EventLog\Application\limsbridge)) { Fail 'no event source' }
 
+# The command line reaches the service through its socket, and checks with the service's rights.
+Until 'an answer on the socket' 30 { (& $program status 2>&1 | Out-String) -match 'running, NOT READY' }
+$said = & $program check 2>&1 | Out-String
+if ($said -notmatch 'inside the service, as .*limsbridge') { Fail "check: $said" }
+'of this test alone' | & $program secret set whoop-client-secret
+$said = & $program secret list 2>&1 | Out-String
+if ($said -notmatch 'whoop-client-secret' -or $said -match 'of this test alone') { Fail "secret list: $said" }
+
 Stop-Service limsbridge
 & $program ledger verify
 if ($LASTEXITCODE -ne 0) { Fail 'the ledger' }
