@@ -120,6 +120,10 @@ func TestCheckDatabase(t *testing.T) {
 	}
 	out, _ = command(t, "check", "--config", path, "--last", "7d")
 	tellsAll(t, out, "warning orders rows unknown_status: 41 different ones, which are not listed: is it the right column?")
+	if out, _ = command(t, "codes", "--config", path, "--last", "7d"); !strings.Contains(out, "# 41 different words that are not known, which are not listed") {
+		t.Error("codes does not ask whether it is the right column")
+	}
+	tellsAll(t, out)
 	if _, err := db.Exec(`DELETE FROM whoop_orders`); err != nil {
 		t.Fatal(err)
 	}

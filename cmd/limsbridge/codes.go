@@ -116,6 +116,7 @@ type seen struct {
 	words   map[lims.Source]map[string]int
 	tests   map[string]*seenTest // by the LIMS's order code
 	ignored map[string]int
+	bad     int // rows that could not be read, and may not say what the LIMS says
 }
 
 type seenTest struct {
@@ -132,6 +133,10 @@ func (s *seen) add(rows []lims.Row) {
 	for _, r := range rows {
 		if slices.Contains(s.cfg.Ignore, r.OrderCode) {
 			s.ignored[r.OrderCode]++
+			continue
+		}
+		if r.Problem != "" {
+			s.bad++
 			continue
 		}
 		if r.Source == lims.Results && slices.Contains(s.cfg.Ignore, r.ResultCode) {
@@ -170,6 +175,9 @@ func (s *seen) rule(r lims.Row) bridge.ObservationRule {
 }
 
 func (s *seen) print(w io.Writer) {
+	if s.bad > 0 {
+		fmt.Fprintf(w, "# %s could not be read, and stand nowhere below: limsbridge check says why.\n", counted(s.bad, "row"))
+	}
 	if len(s.tests) == 0 {
 		fmt.Fprintf(w, "# No row changed: is it the right view, and the right --last?\n")
 		return
@@ -288,9 +296,19 @@ func (s *seen) status(w io.Writer) {
 				all[word] += 0
 			}
 		}
+		odd := 0 // so many unknown words are another column's, and what it holds is not printed
+		for word := range all {
+			if _, known := block.known[word]; !known {
+				odd++
+			}
+		}
+		if odd > mostWords {
+			fmt.Fprintf(w, "    # %d different words that are not known, which are not listed: is it the right column?\n", odd)
+		}
 		for _, word := range slices.Sorted(maps.Keys(all)) {
 			means, known := block.known[word]
 			switch {
+			case !known && odd > mostWords:
 			case word == "":
 				fmt.Fprintf(w, "    # %s without a status, which are held\n", counted(all[word], "row"))
 			case known && means == "":
