@@ -23,7 +23,7 @@ func Defaults() []Default {
 		{"overdue", "7 days", "an order without results for a week is usually forgotten"},
 		{"brake.corrections", "20", "more corrections in a day, and"},
 		{"brake.percent", "5", "more of the day's reports in per cent, are a mapping edit or a restored LIMS"},
-		{"brake.first_pass", "500", "more service requests at once are a wrong start_from"},
+		{"brake.first_pass", "500", "more LIMS tests (rows of orders) at once are a wrong start_from"},
 		{"archive.folder", "archive", "beside the file (or in the state folder of /etc/limsbridge); nothing is kept without archive.recipients"},
 		{"log.folder", "log", "beside the file (of /etc/limsbridge: /var/log/limsbridge); written by the service, not at a terminal"},
 		{"log.megabytes", "100", "of all files together: years of a quiet service, and no full disk in a bad night"},

@@ -139,8 +139,7 @@ func (k *checker) partner(ctx context.Context, cfg *config.Config) {
 func (k *checker) state(ctx context.Context, cfg *config.Config) {
 	if s := served(ctx); s != nil {
 		if a, inForce, err := s.daemon.running(); err == nil && inForce.State == cfg.State {
-			if err := unconfirmed(cfg, a.ledger); err != nil {
-				k.fail("start_from", err.Error())
+			if !k.begins(cfg, a.ledger) {
 				return
 			}
 			k.ok("ledger", cfg.State+", open in the service")
@@ -154,15 +153,26 @@ func (k *checker) state(ctx context.Context, cfg *config.Config) {
 	case err != nil:
 		k.fail("ledger", err.Error())
 	default:
-		if err := unconfirmed(cfg, l); err != nil {
-			k.fail("start_from", err.Error())
-		} else {
+		if k.begins(cfg, l) {
 			k.ok("ledger", cfg.State)
 		}
 		if err := l.Close(); err != nil {
 			k.warn("ledger", err.Error())
 		}
 	}
+}
+
+// begins tells of a start_from that sending refuses, and reports whether the ledger can be used now.
+func (k *checker) begins(cfg *config.Config, l *ledger.Ledger) bool {
+	err := early(cfg, l)
+	switch {
+	case err != nil && cfg.Mode == config.Send:
+		k.fail("start_from", err.Error())
+		return false
+	case err != nil:
+		k.warn("start_from", "mode: send will refuse it: "+err.Error())
+	}
+	return true
 }
 
 // archive tries whether copies can be kept, where the folder is there already: made here, it might

@@ -67,8 +67,16 @@ func confirmStart(ctx context.Context, cfg *config.Config, by, why string) (crea
 // unconfirmed returns why nothing may be sent yet: start_from lies before the ledger's creation, and
 // nobody confirmed that; nil otherwise.
 func unconfirmed(cfg *config.Config, l *ledger.Ledger) error {
+	if cfg.Mode != config.Send {
+		return nil
+	}
+	return early(cfg, l)
+}
+
+// early is a start_from that sending will refuse, whatever the mode is now.
+func early(cfg *config.Config, l *ledger.Ledger) error {
 	s := l.State()
-	if cfg.Mode != config.Send || s.Started(cfg.StartFrom) {
+	if cfg.StartFrom.IsZero() || s.Started(cfg.StartFrom) {
 		return nil
 	}
 	return fmt.Errorf(`start_from %s lies before the ledger's creation, %s: what was reported before that, by hand or by an earlier installation, the ledger does not know, and would report again

@@ -282,6 +282,7 @@ func TestServiceLife(t *testing.T) {
 	m.says(exitFailed, "secret list", "whoop-client-secret", "MISSING") // nobody works by this file yet
 	m.hangup(`"the configuration was reloaded"`)
 	m.says(0, "reload", "in force")
+	m.says(0, "once") // or the first pass after the reload sends what preview is to show
 	m.release()
 	m.says(0, "preview --since 1d", "inside the service", "report final", "WBC")
 	if out := m.says(0, "codes --last 1d", "inside the service", "every word is known"); strings.Contains(out, "6.5432") {
