@@ -225,8 +225,8 @@ func Resolve(ctx context.Context, l Ledger, s Resolution, at time.Time) error {
 	return l.Flush()
 }
 
-// resolve writes a resolution down and returns the records that it is about, which it names to first
-// before.
+// resolve writes a resolution down and returns the records that it is about. Before it writes, it names
+// them to first.
 func resolve(ctx context.Context, l Ledger, s Resolution, at time.Time, first func([]Key)) ([]Key, error) {
 	if s.By == "" || s.Why == "" {
 		return nil, errors.New("a decision needs a name and a reason: --by NAME --why TEXT")

@@ -180,6 +180,7 @@ func (p *planner) result(f *facts, row lims.Row, noticed time.Time) *Hold {
 	return nil
 }
 
+// before reports whether a row changed before start_from, see the function of that name.
 func (p *planner) before(row lims.Row, noticed time.Time) bool {
 	return before(row, noticed, p.Settings.StartFrom, p.Origins[row.Source])
 }
