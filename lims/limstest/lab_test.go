@@ -315,6 +315,41 @@ func TestReaderBeside(t *testing.T) {
 	}
 }
 
+// TestFinishKeepsTheOrder: a day that is cut short, wherever, ends as the whole day does: no step
+// of a requisition passes another one.
+func TestFinishKeepsTheOrder(t *testing.T) {
+	o := limstest.Options{Seed: rand.Uint64(), For: 2 * time.Second, Orders: 60, Kinds: []limstest.Kind{
+		limstest.Corrected, limstest.BackAndForth, limstest.ReopenedChanged, limstest.ReplacedChanged, limstest.WithdrawnAfter,
+	}}
+	t.Logf("seed %d", o.Seed)
+	end := func(late time.Duration) string {
+		c := newClock()
+		o.Now = c.Now
+		l, path := newLab(t, o)
+		for range 3 {
+			if err := l.Advance(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c.now = c.now.Add(late)
+		}
+		if err := l.Finish(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var rows string
+		err := openReader(t, path).QueryRow(`SELECT group_concat(row_id || ' ' || status || ' ' || coalesce(value, ''), char(10) ORDER BY row_id) FROM whoop_results`).Scan(&rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	whole := end(0) // everything at once, in the order of the times
+	for _, late := range []time.Duration{200 * time.Millisecond, time.Second, 20 * time.Second, time.Hour} {
+		if got := end(late); got != whole {
+			t.Errorf("three steps of %s, and the rest at once, gave another end", late)
+		}
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	l, path := newLab(t, limstest.Options{Orders: 20})
 	ctx, cancel := context.WithCancel(t.Context())

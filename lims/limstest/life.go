@@ -38,8 +38,10 @@ type life struct {
 // due returns when the next step's time comes.
 func (f *life) due() time.Duration { return max(f.events[f.next].at, f.earliest) }
 
-// take goes on to the next step.
+// take goes on to the next step, which is due by its gap after this one: also where this one is
+// taken before its time, a life keeps its order.
 func (f *life) take(elapsed time.Duration) {
+	elapsed = max(elapsed, f.due())
 	if f.next++; f.next < len(f.events) {
 		f.earliest = elapsed + f.events[f.next].gap
 	}
