@@ -17,7 +17,10 @@ var errNotUUID = errors.New("not a UUID")
 
 // Input is everything that a plan depends on; with it the plan is a pure function.
 type Input struct {
-	At     time.Time
+	At time.Time // when the pass began
+	// Now is when the plan is made, which in a long pass is later; only what WHOOP showed is held
+	// against it. Zero: At.
+	Now    time.Time
 	Record Record
 	// Rows are the present versions of all rows of the record, read after the orders' head.
 	Rows []lims.Row
@@ -207,7 +210,7 @@ func (p *planner) record() {
 // stale reports whether what WHOOP showed is too old for the first report of a service request: since
 // then somebody may have entered it by hand, or WHOOP revoked it.
 func (p *planner) stale(calls []Action) bool {
-	return p.At.Sub(p.Shown.At) > p.Settings.LookForReport && slices.ContainsFunc(calls, func(a Action) bool {
+	return later(p.At, p.Now).Sub(p.Shown.At) > p.Settings.LookForReport && slices.ContainsFunc(calls, func(a Action) bool {
 		if a.Kind != SubmitReport {
 			return false
 		}

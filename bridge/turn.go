@@ -54,7 +54,7 @@ func (b *Bridge) turn(ctx context.Context, it item, at time.Time, eff *effort, s
 		}
 		r.Key, r.Rows = it.key, t.marks
 		plan = Decide(Input{
-			At: at, Record: r, Rows: it.rows, Shown: t.shownAt,
+			At: at, Now: time.Now(), Record: r, Rows: it.rows, Shown: t.shownAt,
 			Mapping: b.mapping, Settings: &b.settings, Prints: b.prints, Origins: b.origins,
 		})
 		t.holds(r, plan)
