@@ -531,3 +531,26 @@ func TestWholeRequisition(t *testing.T) {
 		}
 	})
 }
+
+// What contradicts the results is said: whoever decides looks at the order, or at the observation.
+func TestContradictionSaysWhat(t *testing.T) {
+	for _, tt := range []struct {
+		row  lims.Row
+		want string
+	}{
+		{order("LIPID", "X"), "rejected"},
+		{order("LIPID", "N"), "no_show"},
+		{result("CHOL", "QNS", "A"), "TOTAL_CHOLESTEROL"},
+	} {
+		w := newWorld(t)
+		w.show(all("5.40", "1.2", "3.0")...)
+		w.turn()
+		w.at = w.at.Add(tenMin)
+		w.turn() // reported
+		w.show(tt.row)
+		w.turn()
+		if len(w.rec.Holds) != 1 || w.rec.Holds[0].Kind != bridge.Contradiction || w.rec.Holds[0].Detail != tt.want {
+			t.Errorf("%s: held as %+v, want a contradiction that says %q", tt.row.ID, w.rec.Holds, tt.want)
+		}
+	}
+}

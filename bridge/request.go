@@ -35,7 +35,7 @@ func (p *planner) request(f *facts) []Action {
 		if ok && !releases && !f.heldResults && len(of(obs, held)) == 0 && !p.reported(f) {
 			return p.issue(f, issue)
 		}
-		if p.hold(Hold{Kind: Contradiction, Request: q.ID, Source: lims.Orders, Row: row.ID}) != SendAgain {
+		if p.hold(Hold{Kind: Contradiction, Request: q.ID, Source: lims.Orders, Row: row.ID, Detail: string(row.word)}) != SendAgain {
 			return nil
 		}
 	}
