@@ -25,9 +25,11 @@ type Rehearsal struct {
 	Ledger   Ledger // nil: as if nothing had ever been sent
 	Mapping  *Mapping
 	Settings Settings
-	// Waits is told that the minute's quota is used up and until when the rehearsal waits for more of
-	// it. For the day's it does not wait: that is an error.
-	Waits func(until time.Time)
+	// Waits is told that the minute's quota is used up, until when the rehearsal waits for more of it,
+	// and how many records are left. For the day's quota it does not wait: that is an error.
+	Waits func(until time.Time, left int)
+
+	left int
 }
 
 // maxQuotaWait is longer than any wait for the quota of a minute.
@@ -72,7 +74,8 @@ func (r *Rehearsal) Run(ctx context.Context, since, at time.Time, yield func(Reh
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(a, b Key) int { return slices.Compare(a.ID[:], b.ID[:]) })
-	for _, k := range keys {
+	for i, k := range keys {
+		r.left = len(keys) - i
 		out, err := r.record(ctx, k, rows[k], at, prints)
 		if err == nil {
 			err = yield(out)
@@ -176,7 +179,7 @@ func (r *Rehearsal) permit(ctx context.Context) (whoop.Permit, error) {
 			return p, err
 		}
 		if r.Waits != nil {
-			r.Waits(quota.Until)
+			r.Waits(quota.Until, r.left)
 		}
 		select {
 		case <-time.After(time.Until(quota.Until)):

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,9 +23,12 @@ func TestRehearsalKeepsTheQuota(t *testing.T) {
 			q, _ := r.ordered("LIPID_PANEL")
 			r.lipids(q, "5.40")
 		}
-		began, waits, planned := time.Now(), 0, 0
+		began, waits, planned, left := time.Now(), 0, 0, []int(nil)
 		rehearsal := func() error {
-			p := bridge.Rehearsal{LIMS: r.reader, API: r.caller, Ledger: r.ledger, Mapping: r.mapping, Settings: r.settings, Waits: func(time.Time) { waits++ }}
+			p := bridge.Rehearsal{LIMS: r.reader, API: r.caller, Ledger: r.ledger, Mapping: r.mapping, Settings: r.settings, Waits: func(_ time.Time, n int) {
+				waits++
+				left = append(left, n)
+			}}
 			return p.Run(t.Context(), began.Add(-time.Hour), time.Now(), func(x bridge.Rehearsed) error {
 				if !x.Compared || len(x.Plan.Actions) != 4 {
 					t.Errorf("compared: %t, with %d actions", x.Compared, len(x.Plan.Actions))
@@ -35,6 +39,9 @@ func TestRehearsalKeepsTheQuota(t *testing.T) {
 		}
 		if err := rehearsal(); err != nil || planned != 5 || waits != 2 {
 			t.Errorf("%d requisitions planned, %d waits, %v; want 5 and 2", planned, waits, err)
+		}
+		if !slices.Equal(left, []int{4, 2}) {
+			t.Errorf("it waited with %v requisitions left", left)
 		}
 		if took := time.Since(began); took < 2*time.Minute {
 			t.Errorf("5 looks take %v with 2 a minute", took)

@@ -46,8 +46,8 @@ only with --values, and only on a terminal.`,
 				return &exitError{exitConfig, err}
 			}
 			defer func() { err = errors.Join(err, closeReader()) }()
-			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge(), Waits: func(until time.Time) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "(the quota is used up for this minute: going on at %s)\n", until.Format(time.TimeOnly))
+			r := &bridge.Rehearsal{LIMS: reader, Mapping: mapping, Settings: cfg.Bridge(), Waits: func(until time.Time, left int) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "(%s)\n", waiting(until, left, cfg.WHOOP().PerMinute))
 			}}
 			p := &previewer{out: cmd.OutOrStdout(), values: values, mapping: mapping}
 			if s := served(cmd.Context()); s != nil && s.rehearse(r, len(problems) == 0) {
@@ -85,6 +85,15 @@ only with --values, and only on a terminal.`,
 	c.Flags().StringVar(&since, "since", since, "how far back, e.g. 7d or 12h")
 	c.Flags().BoolVar(&values, "values", false, "print the values too (on a terminal only)")
 	return c
+}
+
+// waiting says how long a preview still takes, which looks at each requisition once.
+func waiting(until time.Time, left, perMinute int) string {
+	text := fmt.Sprintf("the quota is used up for this minute: going on at %s, %d requisitions are left", until.Format(time.TimeOnly), left)
+	if perMinute > 0 {
+		text += fmt.Sprintf(", about %d min", (left+perMinute-1)/perMinute)
+	}
+	return text
 }
 
 // rehearsed opens the ledger for a preview. Where WHOOP is asked the calls are counted in it, and only
