@@ -324,9 +324,9 @@ func TestOpenELIS(t *testing.T) {
 		INSERT INTO clinlims.sample VALUES (1, 'A1', NULL, 1, '2026-11-01 08:00:00'), (2, 'A2', ' ` + requisition + ` ', NULL, '2026-11-01 08:00:00'), (3, 'A3', 'HOSPITAL-7', NULL, NULL);
 		INSERT INTO clinlims.sample_human VALUES (1, 1, 1, NULL);
 		INSERT INTO clinlims.sample_item VALUES (1, 1, 1, NULL), (2, 2, 6, NULL), (3, 3, 1, NULL);
-		INSERT INTO clinlims.analysis VALUES (10, 1, 1, 71, NULL, NULL), (11, 1, 2, 4, NULL, NULL), (12, 1, 3, 9, NULL, NULL), (13, 1, 1, 2, NULL, NULL), (20, 2, 1, 71, NULL, NULL), (30, 3, 1, 71, NULL, NULL);
+		INSERT INTO clinlims.analysis VALUES (10, 1, 1, 71, NULL, NULL), (11, 1, 2, 4, NULL, NULL), (12, 1, 3, 9, NULL, NULL), (13, 1, 1, 2, NULL, NULL), (14, 1, 1, 71, NULL, NULL), (20, 2, 1, 71, NULL, NULL), (30, 3, 1, 71, NULL, NULL);
 		INSERT INTO clinlims.result VALUES (100, 10, 'N', '180.50', NULL, '2026-11-02 09:30:00.123'), (110, 11, 'D', '50', NULL, NULL),
-			(120, 12, 'M', '50', NULL, NULL), (121, 12, 'M', '51', NULL, '2026-11-02 09:30:00.123'), (130, 13, 'N', '7', NULL, NULL), (200, 20, 'N', '8', NULL, NULL), (300, 30, 'N', '9', NULL, NULL)`)
+			(120, 12, 'M', '50', NULL, NULL), (121, 12, 'M', '51', NULL, '2026-11-02 09:30:00.123'), (130, 13, 'N', '7', NULL, NULL), (140, 14, 'Q', '50', NULL, NULL), (200, 20, 'N', '8', NULL, NULL), (300, 30, 'N', '9', NULL, NULL)`)
 	yaml, script, err := recipes.Render(recipes.Choice{LIMS: "openelis"})
 	if err != nil {
 		t.Fatal(err)
@@ -346,6 +346,7 @@ func TestOpenELIS(t *testing.T) {
 		"11": {"Colour-Urine", "1980-01-02", late, bridge.Collected}, // two tests have its local code
 		"12": {"Aspect-Urine", "1980-01-02", late, bridge.Collected},
 		"13": {"CHOL", "1980-01-02", late, ""}, // NonConforming: held
+		"14": {"CHOL", "1980-01-02", late, bridge.Complete},
 		"20": {"CHOL", "", early, bridge.RejectedOrder},
 	} {
 		row := orders[id]
@@ -364,6 +365,7 @@ func TestOpenELIS(t *testing.T) {
 		"110": {"Colour-Urine", "Yellow", "", "2026-11-01 09:00:00", bridge.Pending}, // its electronic order was stamped
 		"120": {"Aspect-Urine", "Yellow, Clear", "", late, bridge.Pending},           // its other choice was stamped
 		"130": {"CHOL", "7", "mg/dl", "2026-11-01 09:00:00", ""},
+		"140": {"CHOL", "", "mg/dl", "2026-11-01 09:00:00", bridge.Released}, // of a type that nobody knows: no value, and so held
 		"200": {"CHOL", "8", "mg/dl", early, bridge.Withdrawn},
 	} {
 		row := results[id]
@@ -371,7 +373,7 @@ func TestOpenELIS(t *testing.T) {
 			t.Errorf("result %s: %+v, want %+v", id, row, want)
 		}
 	}
-	if len(orders) != 5 || len(results) != 5 {
-		t.Errorf("%d orders and %d results, want 5 and 5: another customer's order, or a choice of its own?", len(orders), len(results))
+	if len(orders) != 6 || len(results) != 6 {
+		t.Errorf("%d orders and %d results, want 6 and 6: another customer's order, or a choice of its own?", len(orders), len(results))
 	}
 }

@@ -75,7 +75,8 @@ SELECT
     t.code
         || CASE WHEN r.parent_id IS NULL THEN '' ELSE ' quantity' END AS result_code,
     -- Numbers, titres and text as they were entered (not cut or filled up to the digits that a
-    -- printed report shows). For a choice the value is an id: its words, one or several.
+    -- printed report shows). For a choice the value is an id: its words, one or several. What a type
+    -- that is not named here keeps as its value is not known (an id?): it shows none, and is held.
     CASE
         WHEN r.result_type = 'D' THEN
             (SELECT d.dict_entry FROM clinlims.dictionary d
@@ -86,7 +87,7 @@ SELECT
                JOIN clinlims.dictionary d
                  ON d.id = CASE WHEN m.value ~ '^[0-9]{1,10}$' THEN m.value::numeric END
               WHERE m.analysis_id = r.analysis_id AND m.result_type = r.result_type)
-        ELSE r.value
+        WHEN r.result_type IN ('N', 'T', 'A', 'R') THEN r.value   -- numeric, titre, alphanumeric, remark
     END                                               AS value,
     CASE WHEN r.result_type IN ('D', 'M', 'C') THEN NULL ELSE u.name END AS unit,
     CASE WHEN sis.name IN ('SampleCanceled', 'Sample Rejected') THEN sis.name ELSE ans.name END AS status
