@@ -153,10 +153,10 @@ func (j *journal) open() error {
 	if j.file, err = j.disk.Append(filepath.Join(j.folder, j.newest.String())); err != nil {
 		return err
 	}
-	if err := j.file.Sync(); err != nil {
+	if err := j.disk.SyncFolder(j.folder); err != nil {
 		return err
 	}
-	return j.disk.SyncFolder(j.folder)
+	return j.file.Sync()
 }
 
 // append numbers nothing: the events have their numbers. It returns when they are durable; after an
@@ -188,15 +188,15 @@ func (j *journal) append(events []bridge.Event) error {
 		return err
 	}
 	point("written", events)
-	if err := j.file.Sync(); err != nil {
-		return err
-	}
-	point("synced", events)
 	if begun {
 		if err := j.disk.SyncFolder(j.folder); err != nil {
 			return err
 		}
 	}
+	if err := j.file.Sync(); err != nil { // last, since it alone tells whether the disk still writes
+		return err
+	}
+	point("synced", events)
 	j.size, j.last, j.restart = at.End, at, ""
 	return nil
 }
