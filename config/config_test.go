@@ -203,7 +203,7 @@ brake: {corrections: 9, percent: 10.5, first_pass: 11}
 	if c.Overdue != 8*day || !c.DecimalComma || !reflect.DeepEqual(c.NoValue, []string{"QTY INSUFF", "NO"}) {
 		t.Errorf("%+v", c)
 	}
-	if want := (Archive{[]string{"age12qpf4u2sqk2m9d6kqh8uww2sdjcfyzluqreahs004qkthrc3te4qae7lev"}, within("/", "/backup/copies")}); !reflect.DeepEqual(c.Archive, want) || !c.Archive.On() {
+	if want := (Archive{[]string{"age12qpf4u2sqk2m9d6kqh8uww2sdjcfyzluqreahs004qkthrc3te4qae7lev"}, within(filepath.Dir(c.Path), "/backup/copies")}); !reflect.DeepEqual(c.Archive, want) || !c.Archive.On() {
 		t.Errorf("archive: %+v", c.Archive)
 	}
 	for _, about := range []string{"archive.recipients", "lims.password", "lims.encrypt", "lims.tls_min", "lims.read_only_intent", "whoop.url", "whoop.client_secret", "patient_check", "adopt_foreign_progress"} {
