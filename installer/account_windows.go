@@ -1,48 +1,10 @@
 package installer
 
 import (
-	"crypto/sha1" //nolint:gosec // Windows derives a service's id with it
-	"encoding/binary"
-	"strconv"
-	"strings"
-	"unicode/utf16"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
-
-// accountSID is the security identifier of an account. That of a service is derived from its name,
-// so that it is known before the service exists.
-func accountSID(account string) (*windows.SID, error) {
-	if strings.EqualFold(account, "LocalSystem") { // what the manager calls it, and nobody else
-		return windows.CreateWellKnownSid(windows.WinLocalSystemSid)
-	}
-	if domain, name, ok := strings.Cut(account, `\`); ok {
-		switch {
-		case strings.EqualFold(domain, "NT SERVICE"):
-			return windows.StringToSid(serviceSID(name))
-		case domain == ".":
-			account = name
-		}
-	}
-	sid, _, _, err := windows.LookupSID("", account)
-	return sid, err
-}
-
-// serviceSID is S-1-5-80 and the SHA-1 of the name in capitals, as UTF-16 ([MS-DTYP] 2.4.2.4 names
-// the form; `sc showsid` prints the same).
-func serviceSID(name string) string {
-	var text []byte
-	for _, u := range utf16.Encode([]rune(strings.ToUpper(name))) {
-		text = binary.LittleEndian.AppendUint16(text, u)
-	}
-	sum := sha1.Sum(text) //nolint:gosec // see above
-	sid := "S-1-5-80"
-	for i := 0; i < len(sum); i += 4 {
-		sid += "-" + strconv.FormatUint(uint64(binary.LittleEndian.Uint32(sum[i:])), 10)
-	}
-	return sid
-}
 
 var (
 	advapi32             = windows.NewLazySystemDLL("advapi32.dll")

@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,10 +9,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/windows"
+
+	"limsbridge/config/access"
 )
 
 // A folder that was there before, with a file in it, is administrators' and the account's afterwards,
-// and nobody else's.
+// and nobody else's; also where the file is somebody's own, or was stored for administrators alone before there was
+// a service.
 func TestProtect(t *testing.T) {
 	if !windows.GetCurrentProcessToken().IsElevated() {
 		t.Skip("only an administrator gives folders away")
@@ -29,7 +33,7 @@ func TestProtect(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := setAccess(file, "D:P(A;;FA;;;WD)", windows.PROTECTED_DACL_SECURITY_INFORMATION); err != nil {
+	if err := access.Set(file, "D:P(A;;FA;;;WD)"); err != nil {
 		t.Fatal(err)
 	}
 	me, err := windows.GetCurrentProcessToken().GetTokenUser()
@@ -39,14 +43,26 @@ func TestProtect(t *testing.T) {
 	if err := own(file, me.User.Sid); err != nil {
 		t.Fatal(err)
 	}
-	if err := protect(folder, sid, changeRights); err != nil {
-		t.Fatal(err)
-	}
 	owners, err := trusted(sid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{folder, file} {
+	stored := filepath.Join(folder, "state", "secrets", "lims-password")
+	if err := os.MkdirAll(filepath.Dir(stored), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stored, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Dir(stored), stored} {
+		if err := errors.Join(own(path, owners[0]), access.Shut(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := protect(folder, sid, access.Change); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{folder, file, filepath.Dir(stored), stored} {
 		sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 		if err != nil {
 			t.Fatal(err)

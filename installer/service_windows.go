@@ -15,6 +15,8 @@ import (
 	"github.com/kardianos/service"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/mgr"
+
+	"limsbridge/config/access"
 )
 
 func supported() error { return nil }
@@ -83,7 +85,7 @@ func (s Service) install(known bool) (warnings []string, err error) {
 	if err := timeToEnd(s.Name()); err != nil {
 		warnings = append(warnings, fmt.Sprintf("the time to end in at a shutdown could not be set: %v", err))
 	}
-	sid, err := accountSID(s.Account)
+	sid, err := access.Account(s.Account)
 	if err != nil {
 		err = fmt.Errorf("the rights of %s on its folders could not be set: %w", s.Account, err)
 		if known { // they were when it was installed; a domain may be out of reach at an upgrade
@@ -97,21 +99,21 @@ func (s Service) install(known bool) (warnings []string, err error) {
 		}
 	}
 	open := false
-	give := func(folder, access string) {
+	give := func(folder string, right access.Right) {
 		if err := ownFolder(folder); err != nil {
 			warnings = append(warnings, err.Error())
 			return
 		}
-		if err := protect(folder, sid, access); err != nil {
+		if err := protect(folder, sid, right); err != nil {
 			open = true
 			warnings = append(warnings, fmt.Sprintf("others may get at the folder %s, as its access list could not be set: %v%s", folder, err, rights(err)))
 		}
 	}
 	for _, f := range s.Reads {
-		give(f, readRights)
+		give(f, access.Read)
 	}
 	for _, f := range s.Writes {
-		give(f, changeRights)
+		give(f, access.Change)
 	}
 	if open {
 		return warnings, errors.New("the folders of the service are not its own; mend that, then: limsbridge service install --again")
@@ -208,16 +210,10 @@ func restartRising(name string) error {
 	})
 }
 
-// Rights on a folder and what is in it, as Windows writes them (access mask strings).
-const (
-	readRights   = "0x1200a9" // read and execute
-	changeRights = "0x1301bf" // and write, create and delete
-)
-
 // protect makes a folder, and what is in it, one of the system, of administrators and of this account;
 // nobody else sees what is in it. A folder may have been there before, made by whoever may make one in
 // ProgramData: its owner could give himself the rights again that its access list does not name.
-func protect(folder string, sid *windows.SID, access string) error {
+func protect(folder string, sid *windows.SID, right access.Right) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
@@ -229,7 +225,7 @@ func protect(folder string, sid *windows.SID, access string) error {
 	if err := own(folder, owners[0]); err != nil {
 		return err
 	}
-	if err := setAccess(folder, fmt.Sprintf("D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%s;;;%s)", access, sid), windows.PROTECTED_DACL_SECURITY_INFORMATION); err != nil {
+	if err := access.Shut(folder, access.Grant{Who: sid.String(), Right: right}); err != nil {
 		return err
 	}
 	return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
@@ -257,35 +253,25 @@ func trusted(account *windows.SID) ([]*windows.SID, error) {
 }
 
 // disown takes a file from anybody else who owns it, with the rights that he gave on it: what remains
-// are those of its folder.
+// are those of its folder. So it does with a file or folder that inherits none and has none for the account, as
+// one whose secrets were stored before the service was installed.
 func disown(path string, owners []*windows.SID) error {
-	sd, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
-	if err == nil {
-		owner, _, err := sd.Owner()
-		if err == nil && slices.ContainsFunc(owners, owner.Equals) {
-			return nil
+	account := owners[len(owners)-1].String()
+	l, err := access.At(path)
+	ours := err == nil && slices.ContainsFunc(owners, func(sid *windows.SID) bool { return sid.String() == l.Owner })
+	if ours && (!l.Alone || l.Lets(account)) {
+		return nil
+	}
+	if !ours {
+		if err := own(path, owners[0]); err != nil {
+			return err
 		}
 	}
-	if err := own(path, owners[0]); err != nil {
-		return err
-	}
-	return setAccess(path, "D:", windows.UNPROTECTED_DACL_SECURITY_INFORMATION)
+	return access.Set(path, "D:")
 }
 
 func own(path string, owner *windows.SID) error {
 	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION, owner, nil, nil, nil)
-}
-
-func setAccess(path, sddl string, inherit windows.SECURITY_INFORMATION) error {
-	sd, err := windows.SecurityDescriptorFromString(sddl)
-	if err != nil {
-		return err
-	}
-	dacl, _, err := sd.DACL()
-	if err != nil {
-		return err
-	}
-	return windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|inherit, nil, nil, dacl, nil)
 }
 
 // mayTakeOwnership switches on the right to take what belongs to others, which an administrator's process has
