@@ -138,7 +138,7 @@ func oneLine(b []byte) string {
 }
 
 // StoreSecret writes a secret for secret:NAME into the state folder, readable by its owner alone
-// (Windows: encrypted for this machine by DPAPI).
+// (Windows: by the service, administrators and whoever stores it, and encrypted for this machine by DPAPI).
 func StoreSecret(state, name, text string) error {
 	if !ValidSecretName(name) {
 		return fmt.Errorf("%q cannot be a secret's name: letters, digits, dots, dashes and underscores, at most 64", name)
@@ -158,7 +158,9 @@ func StoreSecret(state, name, text string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(sealed)
+	if err = keepPrivate(dir, f); err == nil { // before there is something to read
+		_, err = f.Write(sealed)
+	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		_ = os.Remove(f.Name())
 		return err

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,7 +44,7 @@ func TestSecretPlaces(t *testing.T) {
 	t.Setenv("LIMSBRIDGE_TEST_PASSWORD", "from-environment")
 	dir := t.TempDir()
 	file := filepath.Join(dir, FileName)
-	write := func(path, text string, mode os.FileMode) {
+	write := func(path, text string, readers func(*testing.T, string)) {
 		t.Helper()
 		path = filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -54,9 +53,7 @@ func TestSecretPlaces(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
+		readers(t, path)
 	}
 	if err := StoreSecret(filepath.Join(dir, "state"), "stored", "from-state"); err != nil {
 		t.Fatal(err)
@@ -67,10 +64,10 @@ func TestSecretPlaces(t *testing.T) {
 	if err := StoreSecret(filepath.Join(dir, "state"), "both", "from-state"); err != nil {
 		t.Fatal(err)
 	}
-	write("credentials/both", "from-systemd\n", 0o440)
-	write("a.secret", "from-file\r\n", 0o600)
-	write("open.secret", sentinel, 0o644)
-	write("empty.secret", "\n", 0o600)
+	write("credentials/both", "from-systemd\n", forOthers) // the manager's business
+	write("a.secret", "from-file\r\n", forUs)
+	write("open.secret", sentinel, forOthers)
+	write("empty.secret", "\n", forUs)
 	t.Setenv(credentials, filepath.Join(dir, "credentials"))
 
 	for _, x := range []struct{ name, state, reference, want, problem string }{
@@ -87,12 +84,9 @@ func TestSecretPlaces(t *testing.T) {
 		{"never typed", "", "secret:nothing", "", "type: limsbridge secret set nothing"},
 		{"no name at all", "", "'secret:'", "", "a secret's name"},
 		{"a path as name", "", "secret:../a.secret", "", "a secret's name"},
-		{"readable by others", "", "file:open.secret", "", "type: chmod 600"},
+		{"readable by others", "", "file:open.secret", "", "others can read " + filepath.Join(dir, "open.secret") + " ("},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			if runtime.GOOS == "windows" && x.name == "readable by others" {
-				t.Skip("Windows has access lists instead of modes")
-			}
 			text := strings.Replace(base, "password: 'plain'", "password: "+x.reference, 1) + x.state
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -118,6 +112,34 @@ func TestSecretPlaces(t *testing.T) {
 				t.Error("a missing secret of lims is not of that kind and section")
 			}
 		})
+	}
+}
+
+// TestOpenSecretIsMended: what is told of a secret that others can read mends it, and it is read then.
+func TestOpenSecretIsMended(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(credentials, "")
+	state := filepath.Join(dir, "state")
+	for _, x := range []struct{ reference, path string }{
+		{"file:p.secret", filepath.Join(dir, "p.secret")},
+		{"secret:p", filepath.Join(state, "secrets", "p")},
+	} {
+		if err := StoreSecret(state, "p", sentinel); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "p.secret"), []byte(sentinel), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		forOthers(t, x.path)
+		kind, name, _ := splitReference(x.reference)
+		_, wrong := resolve(kind, name, state, dir)
+		if wrong == nil || strings.Contains(wrong.Error(), sentinel) || !strings.Contains(wrong.what, x.path) {
+			t.Fatalf("%s: told: %v", x.reference, wrong)
+		}
+		obey(t, wrong.instead)
+		if s, wrong := resolve(kind, name, state, dir); wrong != nil || s.Reveal() != sentinel {
+			t.Errorf("%s is read as %s, told: %v", x.reference, s, wrong)
+		}
 	}
 }
 
