@@ -144,6 +144,18 @@ func duration(dst *time.Duration, least, most time.Duration) read {
 	}
 }
 
+// requestTimeout reads a duration that a stop of the service can wait for.
+func requestTimeout(dst *time.Duration) read {
+	const least = time.Second
+	return func(d *decoder, v value) {
+		if n, ok := parseSpan(v.text); ok && n > LongestRequest {
+			d.add(v, shown(v.text)+" is longer than a stop of the service waits for a call, which would then be cut off and in doubt", fmt.Sprintf("write %s to %s", Span(least), Span(LongestRequest)))
+			return
+		}
+		duration(dst, least, LongestRequest)(d, v)
+	}
+}
+
 func parseSpan(text string) (time.Duration, bool) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == "0" {

@@ -28,6 +28,11 @@ const (
 	week = 7 * day
 )
 
+// LongestRequest is the longest whoop.request_timeout. A stop of the service waits 60 s for a call that is under
+// way (installer.StopLimit), on both systems; the rest of them closes the ledger on a slow disk. A call that is cut
+// off would be in doubt, and a person would have to ask WHOOP what became of it.
+const LongestRequest = 45 * time.Second
+
 // settings is everything that the file may have, tied to the configuration that it fills.
 func settings(c *Config) []setting {
 	db, api := &c.Database, &c.Partner
@@ -78,7 +83,7 @@ func settings(c *Config) []setting {
 			{name: "proxy", read: proxy(&api.Proxy), secret: true},
 			{name: "ca_file", read: file(&api.CAFile)},
 			{name: "parallel", read: count(&c.Parallel, 1, 64)},
-			{name: "request_timeout", read: duration(&api.RequestTimeout, time.Second, 10*time.Minute)},
+			{name: "request_timeout", read: requestTimeout(&api.RequestTimeout)},
 			{name: "quota", sub: []setting{
 				{name: "per_minute", read: count(&api.PerMinute, 0, 1000000)},
 				{name: "per_day", read: count(&api.PerDay, 0, 1000000000)},

@@ -20,10 +20,6 @@ func Run(ctx context.Context, s Service, serve func(ctx context.Context, reload 
 	return h.err
 }
 
-// stopLimit is how long a stop may take: a call that is under way is finished (whoop.request_timeout,
-// 30 s by default), then the ledger is closed.
-const stopLimit = 60 * time.Second
-
 type handler struct {
 	ctx   context.Context
 	serve func(context.Context, <-chan struct{}) error
@@ -58,7 +54,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 				}
 				changes <- svc.Status{State: svc.Running, Accepts: accepts}
 			case svc.Stop, svc.Shutdown, svc.PreShutdown:
-				pending := svc.Status{State: svc.StopPending, WaitHint: uint32(stopLimit.Milliseconds())}
+				pending := svc.Status{State: svc.StopPending, WaitHint: uint32(StopLimit.Milliseconds())}
 				changes <- pending
 				stop()
 				return false, h.ended(done, requests, changes, pending)
@@ -69,7 +65,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, changes
 
 // ended waits until the service has ended, or its time is over.
 func (h *handler) ended(done <-chan error, requests <-chan svc.ChangeRequest, changes chan<- svc.Status, pending svc.Status) uint32 {
-	limit, tick := time.NewTimer(stopLimit), time.NewTicker(time.Second)
+	limit, tick := time.NewTimer(StopLimit), time.NewTicker(time.Second)
 	defer limit.Stop()
 	defer tick.Stop()
 	for {

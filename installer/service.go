@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kardianos/service"
 )
@@ -48,6 +49,10 @@ var taken = []string{"archive", "journal", "log", "secrets", "state"}
 func ValidInstance(name string) bool {
 	return name == "" || instanceForm.MatchString(name) && !slices.Contains(taken, strings.ToLower(name))
 }
+
+// StopLimit is how long a stop may take, on both systems: a call that is under way is finished, then the
+// ledger is closed. Both managers end a service by force that takes longer.
+const StopLimit = 60 * time.Second
 
 // base is the service's name without an instance.
 const base = "limsbridge"

@@ -192,7 +192,7 @@ func opened(name string, do func(*mgr.Service) error) (err error) {
 // itself (SERVICE_PRESHUTDOWN_INFO).
 func timeToEnd(name string) error {
 	return opened(name, func(s *mgr.Service) error {
-		info := struct{ milliseconds uint32 }{uint32(stopLimit.Milliseconds())}
+		info := struct{ milliseconds uint32 }{uint32(StopLimit.Milliseconds())}
 		return windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_PRESHUTDOWN_INFO, (*byte)(unsafe.Pointer(&info)))
 	})
 }

@@ -39,7 +39,8 @@ func (s Service) Unit() (string, error) {
 		Service
 		Description, Folder, Home string
 		Reload, Writes            []string
-	}{s, description(s.Instance), folder, homes(slices.Concat(s.Reads, writes)), append([]string{"reload"}, s.Arguments[1:]...), writes})
+		StopSeconds               int
+	}{s, description(s.Instance), folder, homes(slices.Concat(s.Reads, writes)), append([]string{"reload"}, s.Arguments[1:]...), writes, int(StopLimit.Seconds())})
 	return b.String(), err
 }
 

@@ -15,7 +15,7 @@ func TestUnit(t *testing.T) {
 	}{
 		{"of the packages", Service{}, []string{
 			"\nType=notify\n", "\nExecStart=/usr/bin/limsbridge run\n", "\nExecReload=/usr/bin/limsbridge reload\n", "\nUser=limsbridge\n",
-			"\nStateDirectory=limsbridge\n", "\nLogsDirectory=limsbridge\n", "\nRestart=always\n", "\nRestartSteps=8\n", "\nProtectHome=yes\n", "\nAfter=network.target\n",
+			"\nStateDirectory=limsbridge\n", "\nLogsDirectory=limsbridge\n", "\nRestart=always\n", "\nRestartSteps=8\n", "\nTimeoutStopSec=60s\n", "\nProtectHome=yes\n", "\nAfter=network.target\n",
 		}, []string{"Requires=", "Wants=", "ReadWritePaths", "network-online"}},
 		{"of an instance", Service{Instance: "west", Arguments: []string{"run", "--name", "west"}}, []string{
 			"\nExecStart=/usr/bin/limsbridge run --name west\n", "\nExecReload=/usr/bin/limsbridge reload --name west\n", "\nStateDirectory=limsbridge/west\n",

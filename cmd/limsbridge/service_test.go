@@ -21,8 +21,19 @@ import (
 
 	"limsbridge/bridge/control"
 	"limsbridge/bridge/ledger"
+	"limsbridge/config"
+	"limsbridge/installer"
 	"limsbridge/whoop/sandbox"
 )
+
+// Neither manager ends the service by force while the longest call that a configuration allows is under way, and
+// then the ledger is closed.
+func TestAStopWaitsForTheLongestCall(t *testing.T) {
+	const closing = 15 * time.Second // of a ledger, on a disk that is slow
+	if config.LongestRequest+closing > installer.StopLimit {
+		t.Errorf("a call may take %s, a stop %s", config.LongestRequest, installer.StopLimit)
+	}
+}
 
 // managed is the real program, started as systemd starts it, between a lab and a simulated API.
 type managed struct {
