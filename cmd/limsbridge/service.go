@@ -24,8 +24,8 @@ Several services on one machine are told apart by --name; each has a configurati
 ledger, logs and a socket of its own.`,
 	}
 	c.AddCommand(serviceInstallCommand(), serviceDo("uninstall", "Remove the service; configuration, ledger, secrets and logs stay", installer.Service.Uninstall),
-		serviceDo("start", "Start the service", installer.Service.Start),
-		serviceDo("stop", "Stop the service; a call that is under way is finished", installer.Service.Stop),
+		orForPackage(serviceDo("start", "Start the service", installer.Service.Start), "if-it-ran", "start what stop --to-resume found running", installer.Service.Resume),
+		orForPackage(serviceDo("stop", "Stop the service; a call that is under way is finished", installer.Service.Stop), "to-resume", "note whether it ran, for start --if-it-ran", installer.Service.StopToResume),
 		serviceDo("restart", "Stop the service and start it again", func(s installer.Service) error {
 			return errors.Join(s.Stop(), s.Start())
 		}),
@@ -132,6 +132,21 @@ func serviceDo(name, short string, do func(installer.Service) error) *cobra.Comm
 			return nil
 		},
 	}
+}
+
+// orForPackage lets a flag that Windows' package alone writes make the command do something else: an upgrade that
+// fails starts what it stopped, and nothing that a person stopped before it.
+func orForPackage(c *cobra.Command, flag, what string, do func(installer.Service) error) *cobra.Command {
+	plain, other := c.RunE, serviceDo(c.Use, c.Short, do).RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if asked, _ := cmd.Flags().GetBool(flag); asked {
+			return other(cmd, args)
+		}
+		return plain(cmd, args)
+	}
+	c.Flags().Bool(flag, false, what)
+	_ = c.Flags().MarkHidden(flag) // it was made in the line above
+	return c
 }
 
 func serviceStatusCommand() *cobra.Command {

@@ -62,13 +62,38 @@ if ($said -notmatch 'inside the service, as .*limsbridge') { Fail "check: $said"
 $said = & $program secret list 2>&1 | Out-String
 if ($said -notmatch 'whoop-client-secret' -or $said -match 'of this test alone') { Fail "secret list: $said" }
 
+# A stored secret that others can read is refused, with the commands that mend it.
+$secret = Join-Path $folder 'state\secrets\whoop-client-secret'
+icacls $secret /grant '*S-1-5-32-545:R' | Out-Null
+$said = & $program secret list 2>&1 | Out-String
+if ($said -notmatch 'others can read .*whoop-client-secret \(BUILTIN\\Users\)') { Fail "secret list: $said" }
+$told = & $program check 2>&1 | Out-String
+foreach ($c in [regex]::Matches($told, 'icacls "[^"]*whoop-client-secret" .*').Value) { cmd /c $c.Trim(); if ($LASTEXITCODE -ne 0) { Fail $c } }
+$said = & $program secret list 2>&1 | Out-String
+if ($said -match 'others can read') { Fail "secret list after the cure: $said" }
+$who = (Get-Acl $secret).Access.IdentityReference.Value | Sort-Object -Unique
+if (Compare-Object $who $allowed) { icacls $secret; Fail "rights of $secret`: $who" }
+
 Stop-Service limsbridge
 & $program ledger verify
 if ($LASTEXITCODE -ne 0) { Fail 'the ledger' }
 Start-Service limsbridge
 
-$yaml = Get-FileHash (Join-Path $folder 'limsbridge.yaml')
+# An upgrade that fails leaves the older version, and the service as it was.
+function UpgradeFails {
+    $p = Start-Process msiexec -Wait -PassThru -ArgumentList '/i', "`"$(Resolve-Path $New)`"", '/qn', '/l*v', 'failed.log', 'ACCOUNT=nonsense'
+    if ($p.ExitCode -ne 1603) { Get-Content failed.log -Tail 60; Fail "an upgrade with an account that cannot be ended with $($p.ExitCode)" }
+    if ((& $program version) -ne $version) { Fail "an upgrade that failed left $(& $program version)" }
+}
 $version = & $program version
+UpgradeFails
+Until 'the start after an upgrade that failed' 60 { Running }
+Stop-Service limsbridge
+UpgradeFails
+if (Running) { Fail 'an upgrade that failed started what was stopped' }
+Start-Service limsbridge
+
+$yaml = Get-FileHash (Join-Path $folder 'limsbridge.yaml')
 Msi /i $New
 Until 'the start after the upgrade' 60 { Running }
 if ((& $program version) -eq $version) { Fail "still $version" }

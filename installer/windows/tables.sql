@@ -8,6 +8,7 @@ CREATE TABLE `Environment` (`Environment` CHAR(72) NOT NULL, `Name` CHAR(255) NO
 INSERT INTO `Environment` (`Environment`, `Name`, `Value`, `Component_`) VALUES ('Path', '=-*PATH', '[~];[INSTALLDIR]', 'Program')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('RemoveEnvironmentStrings', '', 3300)
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('WriteEnvironmentStrings', '', 5200)
-# wixl 0.101 takes Execute="rollback" for "at once". This runs when the installation is undone, and then only:
+# wixl 0.101 takes Execute="rollback" for "at once". These run when the installation is undone, and then only:
 # a program of the package (18), whatever it returns (64), in the script (1024) of what is undone (256), as the system (2048).
 UPDATE `CustomAction` SET `Type` = 3410 WHERE `Action` = 'UndoService'
+UPDATE `CustomAction` SET `Type` = 3410 WHERE `Action` = 'ResumeService'

@@ -53,7 +53,9 @@ fi
 
 # Everything of Wine runs in one process namespace, which ends with this test.
 mkdir -p "$root/work"
+# Wine makes access lists of modes: files are closed to others, as in the folders of a service on Windows.
 cat >"$work/inside" <<'EOF'
+umask 077
 mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/work" && mount -t proc proc "$1/proc"
 exec chroot "$1" env -i PATH=/usr/bin:/bin HOME=/work WINEPREFIX=/work/prefix WINEDEBUG=-all LC_ALL=C.UTF-8 GODEBUG=$3 \
     bash -c 'sleep infinity | wine cmd'
@@ -109,6 +111,10 @@ nothing_twice() {
 
 # --- installed ------------------------------------------------------------------------------------
 cp "$old" "$work/old.msi"
+# FAIL=1 makes its removal fail, once the service is stopped.
+msibuild "$work/old.msi" \
+    -q "INSERT INTO \`CustomAction\` (\`Action\`, \`Type\`, \`Source\`, \`Target\`) VALUES ('Fail', 3090, 'Program', 'no-such-command')" \
+    -q "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Condition\`, \`Sequence\`) VALUES ('Fail', 'FAIL', 1860)"
 cp "$new" "$work/new.msi"
 msi install /i 'Z:\work\old.msi'
 until_true "the start" 60 running
@@ -128,6 +134,13 @@ port=$(sed -nE 's/^http.*:([0-9]+)\/.*/\1/p' "$work/rehearsal.log")
 request POST '/_rehearsal/slow?for=4s' >/dev/null
 echo sandbox-secret | limsbridge secret set whoop-client-secret >/dev/null
 ! grep -q sandbox-secret "$folder/state/secrets/whoop-client-secret" || fail "the secret is stored in plain text"
+# Others can read it, as Wine has it: everybody.
+chmod 644 "$folder/state/secrets/whoop-client-secret"
+! limsbridge secret list >"$work/list.log" || fail "a secret that others can read is taken"
+grep -q 'MISSING: others can read .*whoop-client-secret (Everyone)' "$work/list.log" || fail "secret list: $(cat "$work/list.log")"
+chmod 600 "$folder/state/secrets/whoop-client-secret"
+limsbridge secret list >"$work/list.log" || fail "secret list: $(cat "$work/list.log")"
+say "a secret that others can read is refused"
 some() { [ "$(count reports)" -ge 2 ]; }
 until_true "the first reports" 120 some
 wine 120 net stop limsbridge >"$work/stop.log" || fail "net stop"
@@ -146,6 +159,27 @@ all() { [ "$(count reports)" -ge 12 ]; }
 until_true "the other reports" 120 all
 nothing_twice 12
 say "started: 12 of 12 reports, none twice"
+
+# --- an upgrade that fails ------------------------------------------------------------------------
+# Wine removes the older version of an upgrade for good before it installs the newer one. So this is that removal
+# alone, with a step that fails. Wine undoes it but for the product's entry, which the next installation brings.
+removal_fails() {
+    local status=0
+    wine 300 msiexec /x 'Z:\work\old.msi' FAIL=1 'UPGRADINGPRODUCTCODE={9a1c0f5e-6a0d-4c4e-9d38-7b0f6c1f2b72}' /qn || status=$?
+    [ $status != 0 ] || fail "a removal with a step that fails did not fail"
+}
+removal_fails
+until_true "the start after a removal that failed" 60 running
+msi again /i 'Z:\work\old.msi'
+until_true "the start" 60 running
+wine 120 net stop limsbridge >"$work/stop.log" || fail "net stop"
+until_true "the stop" 60 stopped
+removal_fails
+stopped || fail "what was stopped before a removal that failed is $(state) after it"
+msi again /i 'Z:\work\old.msi'
+until_true "the start" 60 running
+nothing_twice 12
+say "an upgrade that fails starts the service again if it ran, and leaves it stopped if it did not"
 
 # --- upgraded -------------------------------------------------------------------------------------
 number() { head -1 <<<"$1" | cut -d' ' -f2; } # limsbridge 1.2.3 (...)
