@@ -58,7 +58,7 @@ func homes(paths []string) string {
 
 func within(folder, path string) bool {
 	rel, err := filepath.Rel(folder, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 // unitWord quotes a word of a command line (systemd.service(5), COMMAND LINES).
