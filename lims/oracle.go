@@ -94,19 +94,23 @@ func (d oracle) output(c column, expr string) string {
 func (oracle) idOrder(c column, expr string) string {
 	switch c.kind {
 	case kindFixed:
-		return "NLSSORT(RTRIM(" + expr + "), 'NLS_SORT=BINARY')"
+		return byBytes("RTRIM(" + expr + ")")
 	case kindText:
-		return "NLSSORT(" + expr + ", 'NLS_SORT=BINARY')"
+		return byBytes(expr)
 	}
 	return expr
 }
 
 func (d oracle) greater(c column, expr, placeholder string) (left, right string) {
 	if c.kind == kindFixed || c.kind == kindText {
-		placeholder = "NLSSORT(" + placeholder + ", 'NLS_SORT=BINARY')"
+		placeholder = byBytes(placeholder)
 	}
 	return d.idOrder(c, expr), placeholder
 }
+
+// byBytes is a text's bytes. NLSSORT takes them as they are, and those of NCHAR and NVARCHAR2, which the driver does
+// not tell from CHAR and VARCHAR2, are of another character set than the parameter's: both sides go through one.
+func byBytes(text string) string { return "NLSSORT(TO_NCHAR(" + text + "), 'NLS_SORT=BINARY')" }
 
 // param makes a value of the column's own type of the text that is bound: one of another type would
 // have the column converted, without its index.

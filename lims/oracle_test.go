@@ -66,10 +66,10 @@ func TestOracleStatements(t *testing.T) {
 
 	src = oracleSource(t, "VARCHAR2", "TIMESTAMP")
 	st, err = src.stampedPage("", &position{stamp: "2026-12-01 06:00:31.857000000", id: "S-1"}, 1000)
-	const id = `NLSSORT(lb."ROW_ID", 'NLS_SORT=BINARY')`
+	const id = `NLSSORT(TO_NCHAR(lb."ROW_ID"), 'NLS_SORT=BINARY')`
 	const stamp = "'YYYY-MM-DD HH24:MI:SS.FF9')"
 	check("timestamps and text ids", st, err, `SELECT lb."ROW_ID", TO_CHAR(lb."CHANGED_AT", `+stamp+` AS "CHANGED_AT", `+rest+`lb."CHANGED_AT" >= TO_TIMESTAMP(:1, `+stamp+
-		` AND (lb."CHANGED_AT" > TO_TIMESTAMP(:2, `+stamp+` OR `+id+` > NLSSORT(:3, 'NLS_SORT=BINARY')) AND lb."ROW_ID" IS NOT NULL`+"\n"+
+		` AND (lb."CHANGED_AT" > TO_TIMESTAMP(:2, `+stamp+` OR `+id+` > NLSSORT(TO_NCHAR(:3), 'NLS_SORT=BINARY')) AND lb."ROW_ID" IS NOT NULL`+"\n"+
 		`ORDER BY lb."CHANGED_AT", `+id+tail, "2026-12-01 06:00:31.857000000", "2026-12-01 06:00:31.857000000", "S-1")
 
 	src = oracleSource(t, "CHAR", oracleZoned)
@@ -77,7 +77,7 @@ func TestOracleStatements(t *testing.T) {
 		t.Errorf("CHAR ids: %s", st.text)
 	}
 	st, err = src.unstampedPage(after, 1000)
-	if err != nil || !strings.Contains(st.text, `NLSSORT(RTRIM(lb."ROW_ID"), 'NLS_SORT=BINARY') > NLSSORT(:1, 'NLS_SORT=BINARY')`) {
+	if err != nil || !strings.Contains(st.text, `NLSSORT(TO_NCHAR(RTRIM(lb."ROW_ID")), 'NLS_SORT=BINARY') > NLSSORT(TO_NCHAR(:1), 'NLS_SORT=BINARY')`) {
 		t.Errorf("CHAR ids: %v %s", err, st.text)
 	}
 }
