@@ -72,7 +72,8 @@ func (oracle) quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// output names each expression: FETCH FIRST makes a query of its own of the list.
+// output names each expression: FETCH FIRST makes a query of its own of the list. Of what has no text of the lab's
+// own it asks only whether it is there: no CLOB is brought for nothing, and the driver cannot read every type.
 func (d oracle) output(c column, expr string) string {
 	as := " AS " + d.quote(c.name)
 	switch c.typ {
@@ -86,6 +87,9 @@ func (d oracle) output(c column, expr string) string {
 		return "TO_CHAR(SYS_EXTRACT_UTC(" + expr + "), '" + oracleTimestamp + `"Z"')` + as
 	case oracleLocal: // the session's zone is UTC
 		return "TO_CHAR(" + expr + ", '" + oracleTimestamp + `"Z"')` + as
+	}
+	if c.kind == kindOther && !strings.HasPrefix(c.typ, "LONG") { // of which no expression may be made
+		return "CASE WHEN " + expr + " IS NOT NULL THEN 'x' END" + as
 	}
 	return expr
 }

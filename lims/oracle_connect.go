@@ -47,6 +47,7 @@ func (oracle) config(o Options, password string) (*configurations.ConnectionConf
 	// The driver's own clock must not end a statement before the session's does.
 	c.Timeout = o.QueryTimeout + grace
 	c.TransportDataUnitSize, c.SessionDataUnitSize = 1<<21, 1<<21
+	c.Lob = configurations.STREAM // otherwise the driver calls a CLOB a LongVarChar, and a BLOB a LongRaw
 	c.Language, c.Territory, c.Location = "AMERICAN", "AMERICA", "UTC"
 	// The descriptor is made of brackets: no name may hold one.
 	name := strings.NewReplacer("(", "", ")", "", "=", "").Replace(o.AppName)

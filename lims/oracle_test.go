@@ -180,8 +180,12 @@ func TestOracleText(t *testing.T) {
 	if got, problem := src.text(&c, 5.4); got != "5.40" || problem != "" {
 		t.Errorf("with float_digits: got %q, %q", got, problem)
 	}
-	if got := (oracle{}).output(column{typ: "BINARY_DOUBLE", name: "VALUE"}, "x"); got != "x" {
-		t.Errorf("BINARY_DOUBLE is selected as %s", got)
+	for typ, want := range map[string]string{"BINARY_DOUBLE": "lb.v", "LONG": "lb.v", "CLOB": `CASE WHEN lb.v IS NOT NULL THEN 'x' END AS "VALUE"`, "XMLTYPE": `CASE WHEN lb.v IS NOT NULL THEN 'x' END AS "VALUE"`} {
+		c := column{typ: typ, name: "VALUE"}
+		c.kind, _ = oracle{}.kind(columnType{typ: typ})
+		if got := (oracle{}).output(c, "lb.v"); got != want {
+			t.Errorf("%s is selected as %s, want %s", typ, got, want)
+		}
 	}
 }
 
