@@ -12,6 +12,10 @@ import (
 // setClock lets the database's clock be off by d. Only some kinds can do that for one database alone.
 func (d database) setClock(t *testing.T, off time.Duration) {
 	t.Helper()
+	if l, ok := d.lab.(playedOracle); ok {
+		l.s.SetClock(off)
+		return
+	}
 	l := d.sql(t)
 	switch {
 	case l.clock != nil:

@@ -57,6 +57,7 @@ var labs = []struct {
 	{lims.SQLServer, func(t testing.TB) lab { return openServer(t, lims.SQLServer) }},
 	{lims.Oracle, openOracle},
 	{"scripted sqlserver", openScripted},
+	{"scripted oracle", openScriptedOracle},
 }
 
 // words are the names of types by kind of database.
