@@ -3,9 +3,12 @@ package lims
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -339,6 +342,22 @@ func TestOracleErrors(t *testing.T) {
 		}
 		if contains(err, "SENTINEL") != test.words || contains(err, "Help") {
 			t.Errorf("%d: the server's words: %v", test.code, err)
+		}
+	}
+}
+
+// Whether Oracle's own encryption is in force is seen on what is written: no statement may be readable.
+func TestOracleSeesWhatCouldBeRead(t *testing.T) {
+	for written, readable := range map[string]bool{"\x06\x00ALTER SESSION SET NLS_LANGUAGE='AMERICAN'": true, "\x06\x00\x8f\x12ALTER\x00SESSION": false, "": false} {
+		here, there := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, there) }()
+		h := heard{here, new(atomic.Bool)}
+		if _, err := h.Write([]byte(written)); err != nil {
+			t.Fatal(err)
+		}
+		here.Close()
+		if h.readable.Load() != readable {
+			t.Errorf("%q is taken for readable: %t", written, !readable)
 		}
 	}
 }
