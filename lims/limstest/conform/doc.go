@@ -10,6 +10,9 @@
 // once it is mended). late_test.go lets transactions commit out of order, and the
 // benchmarks measure a sweep over a million rows and what a LIMS's own writers lose to the bridge.
 //
+// SQL Server and Oracle are servers that were written for the tests (lims/tdstest and lims/oratest), to which
+// the real drivers speak, and real ones only where one is named. Rules that need the lab's own SQL leave Oracle out.
+//
 // What it does not check: the statements and parameters of each dialect, which are tested beside
 // their code, and what the bridge makes of the rows.
 package conform
