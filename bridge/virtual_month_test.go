@@ -32,8 +32,8 @@ import (
 // through it, seeded weather makes API and LIMS fail, and the process is killed now and then. What
 // the API accepted is compared with what the lab ever showed.
 //
-// `go test ./bridge` lives through three months (-short: one), LIMSBRIDGE_MONTHS=100 through a hundred; the kinds of
-// month take turns. LIMSBRIDGE_SEED=7 begins with the seed 7. Without it the months are always the
+// `go test ./bridge` lives through three months (-short: through a week of the hostile kind), LIMSBRIDGE_MONTHS=100
+// through a hundred; the kinds of month take turns. LIMSBRIDGE_SEED=7 begins with the seed 7. Without it the months are always the
 // same, so that a change is judged by what it changed; `make months` lives through new ones.
 func TestVirtualMonths(t *testing.T) {
 	months, seed := 3, uint64(1)
@@ -155,6 +155,10 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 		w.settings.Every = time.Minute
 		busy, long = 4*virtualDay, 8*virtualDay // as many passes as otherwise in a month
 	}
+	orders := 60
+	if testing.Short() { // with the race detector time is dear
+		orders, busy, long = orders/4, busy/4, long/4
+	}
 	w.settings.Parallel = []int{1, 1, 4}[d.IntN(3)]
 	file := filepath.Join(w.scratch, "lab.db")
 	w.lims = lims.Options{Type: lims.SQLite, Database: file, Orders: lims.Query{View: "orders"}, Results: lims.Query{View: "results"}, Location: w.zone}
@@ -166,7 +170,7 @@ func newVirtual(t *testing.T, seed uint64, kind monthKind) *virtual {
 		t.Fatal(err)
 	}
 	w.lab = &lab{t: t, db: db, zone: w.zone, dice: d, agenda: &w.agenda}
-	w.lab.requisitions(w.api, 60, w.begin.Add(time.Hour), w.begin.Add(busy))
+	w.lab.requisitions(w.api, orders, w.begin.Add(time.Hour), w.begin.Add(busy))
 	w.calm = w.begin.Add(long)
 	w.lab.nightShift(w.api, w.begin.Add(virtualDay), w.calm)
 	w.agenda.end(w.calm)
