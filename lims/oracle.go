@@ -20,8 +20,9 @@ func (oracle) syntax() syntax {
 }
 
 // setup makes the session's own settings harmless. There is no SET TRANSACTION READ ONLY: it would show
-// the LIMS as it was at its beginning until somebody ends it, and a SELECT cannot write without it
-// either; that the account has the right to read and no other is what protects the LIMS.
+// the LIMS as it was at its beginning until somebody ends it. A SELECT writes only where a function in
+// it does, in a transaction of its own; that the account may read two views and nothing else is what
+// protects the LIMS.
 // Nor is there a lock timeout: Oracle's readers wait for no writer.
 func (oracle) setup(Options) []string {
 	return []string{
@@ -88,7 +89,10 @@ func (d oracle) output(c column, expr string) string {
 	case oracleLocal: // the session's zone is UTC
 		return "TO_CHAR(" + expr + ", '" + oracleTimestamp + `"Z"')` + as
 	}
-	if c.kind == kindOther && !strings.HasPrefix(c.typ, "LONG") { // of which no expression may be made
+	if strings.HasPrefix(c.typ, "LONG") { // of which no expression may be made, nor may it stand in every query
+		return "'x'" + as
+	}
+	if c.kind == kindOther {
 		return "CASE WHEN " + expr + " IS NOT NULL THEN 'x' END" + as
 	}
 	return expr

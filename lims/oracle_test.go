@@ -183,7 +183,7 @@ func TestOracleText(t *testing.T) {
 	if got, problem := src.text(&c, 5.4); got != "5.40" || problem != "" {
 		t.Errorf("with float_digits: got %q, %q", got, problem)
 	}
-	for typ, want := range map[string]string{"BINARY_DOUBLE": "lb.v", "LONG": "lb.v", "CLOB": `CASE WHEN lb.v IS NOT NULL THEN 'x' END AS "VALUE"`, "XMLTYPE": `CASE WHEN lb.v IS NOT NULL THEN 'x' END AS "VALUE"`} {
+	for typ, want := range map[string]string{"BINARY_DOUBLE": "lb.v", "LONG": `'x' AS "VALUE"`, "CLOB": `CASE WHEN lb.v IS NOT NULL THEN 'x' END AS "VALUE"`, "XMLTYPE": `CASE WHEN lb.v IS NOT NULL THEN 'x' END AS "VALUE"`} {
 		c := column{typ: typ, name: "VALUE"}
 		c.kind, _ = oracle{}.kind(columnType{typ: typ})
 		if got := (oracle{}).output(c, "lb.v"); got != want {

@@ -108,6 +108,10 @@ func (c *session) dual(text string) (row []any, ok bool) {
 // the server is set.
 var needed = []string{"TIME_ZONE", "NLS_NUMERIC_CHARACTERS", "NLS_CALENDAR", "NLS_SORT", "NLS_COMP", "PARALLEL QUERY"}
 
+// played are settings of which this server plays no other: with another calendar years would be others, with another
+// order or comparison texts would be.
+var played = map[string]string{"NLS_CALENDAR": "GREGORIAN", "NLS_SORT": "BINARY", "NLS_COMP": "BINARY"}
+
 var (
 	alterSet  = regexp.MustCompile(`^ALTER SESSION SET((?: +[A-Z_]+ ?= ?(?:'[^']*'|[A-Z]+))+)$`)
 	alterPair = regexp.MustCompile(`([A-Z_]+) ?= ?(?:'([^']*)'|([A-Z]+))`)
@@ -125,7 +129,7 @@ func (c *session) alter(text string) error {
 		return errShape
 	}
 	for _, pair := range alterPair.FindAllStringSubmatch(m[1], -1) {
-		if !alterable.MatchString(pair[1]) {
+		if want := played[pair[1]]; !alterable.MatchString(pair[1]) || want != "" && want != pair[2]+pair[3] {
 			return errShape
 		}
 		c.settings[pair[1]], c.asked[pair[1]] = pair[2]+pair[3], true

@@ -184,6 +184,9 @@ func TestLargeTable(t *testing.T) {
 		n = 2000
 	}
 	databases(t, func(t *testing.T, d database) {
+		if _, ok := d.lab.(playedOracle); ok && n > 100_000 {
+			t.Skip("the scripted Oracle sorts its table for each page")
+		}
 		d.results(t, "id", "stamp")
 		rows, want := many(n, seeded(t))
 		d.insert(t, "results", resultKeys, rows...)

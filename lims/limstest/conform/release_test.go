@@ -9,9 +9,39 @@ import (
 )
 
 // A release that writes the sample only, and leaves the results' own stamps alone, as LIMS do: the order's
-// row moves, and its results are read by their ids as they are now. A view whose changed_at is the later of both
-// stamps shows them by polling, too.
+// row moves, and its results are read by their ids as they are now.
 func TestReleaseOfTheParent(t *testing.T) {
+	databases(t, func(t *testing.T, d database) {
+		d.results(t, "id", "stamp")
+		d.create(t, "orders", column{"row_id", "id"}, column{"changed_at", "stamp"}, column{"requisition_id", "uuid"}, column{"order_code", "text"}, column{"status", "short"})
+		d.insert(t, "orders", []string{"row_id", "changed_at", "order_code", "status"}, []any{1, stampAgo(5 * time.Hour), "GLU", "P"})
+		d.insert(t, "results", resultKeys, []any{11, stampAgo(4 * time.Hour), "GLU", "GLU", "5.40", "P"}, []any{21, stampAgo(3 * time.Hour), "GLU", "GLU", "6.10", "P"})
+		r := d.reader(t, small)
+		_, c := poll(t, r, lims.Cursor{}, lookBack)
+
+		d.update(t, "orders", 1, []string{"status", "changed_at"}, "A", stampAgo(time.Hour))
+		d.update(t, "results", 11, []string{"status"}, "A") // as the view shows it now
+		if ids, _ := poll(t, r, c, lookBack); slices.Contains(ids, "11") {
+			t.Errorf("the result's own stamp did not move, yet polling showed %v", ids)
+		}
+		if o := first(t, r, lims.Orders); o.ID != "1" || o.Status != "A" {
+			t.Errorf("the order is shown as %+v", o)
+		}
+		rows, err := r.Fetch(t.Context(), lims.Results, []string{"11", "21"})
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("by their ids: %v, %v", rows, err)
+		}
+		for _, row := range rows {
+			if want := map[string]string{"11": "A", "21": "P"}[row.ID]; row.Status != want {
+				t.Errorf("result %s has status %q by its id, want %q", row.ID, row.Status, want)
+			}
+		}
+	})
+}
+
+// The same with the lab's own tables and views. A view whose changed_at is the later of both stamps shows the
+// results by polling, too.
+func TestReleaseThroughViews(t *testing.T) {
 	databases(t, func(t *testing.T, d database) {
 		l := d.sql(t)
 		stamp := words[d.kind()]["stamp"]
