@@ -53,10 +53,11 @@ func TestVirtualMonths(t *testing.T) {
 		}
 	}
 	percent := debug.SetGCPercent(400) // a fifth of the time otherwise
-	defer debug.SetGCPercent(percent)
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
 	for i := range uint64(months) {
 		kind := monthKinds[(seed+i)%uint64(len(monthKinds))]
 		t.Run(fmt.Sprintf("%s, seed %d", kind.name, seed+i), func(t *testing.T) {
+			t.Parallel()
 			t.Cleanup(func() {
 				if t.Failed() {
 					t.Logf("once more: LIMSBRIDGE_MONTHS=1 LIMSBRIDGE_SEED=%d go test -run '^TestVirtualMonths$' ./bridge", seed+i)
