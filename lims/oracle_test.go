@@ -361,3 +361,12 @@ func TestOracleSeesWhatCouldBeRead(t *testing.T) {
 		}
 	}
 }
+
+// What could be written is asked of every place where Oracle keeps a right, and of the roles that the session has.
+func TestOracleAsksForEveryRight(t *testing.T) {
+	for _, view := range []string{"SESSION_PRIVS", "ALL_TAB_PRIVS", "ALL_COL_PRIVS", "SESSION_ROLES", "'PUBLIC'", "ALL_TABLES"} {
+		if !strings.Contains(oracle{}.writable(), view) {
+			t.Errorf("%s is not asked", view)
+		}
+	}
+}

@@ -3,12 +3,14 @@ package lims_test
 import (
 	"context"
 	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +152,12 @@ func TestOracleCertificates(t *testing.T) {
 		return &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS10} // old on purpose
 	}
 	verified := func(o *lims.Options) { o.Encrypt, o.CAFile = lims.EncryptVerified, ca }
+	own, strange := serve(time.Hour, "x"), serve(time.Hour, "x")
+	file := filepath.Join(t.TempDir(), "server.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificates[0].Certificate[0]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pinned := func(o *lims.Options) { o.Encrypt, o.CertFile = lims.EncryptVerified, file }
 	old := serve(time.Hour)
 	old.MaxVersion = tls.VersionTLS11
 	for _, test := range []struct {
@@ -160,6 +168,8 @@ func TestOracleCertificates(t *testing.T) {
 	}{
 		{"verified", serve(time.Hour), verified, nil},
 		{"for another name, which is written", serve(time.Hour, "lims01.example.org"), func(o *lims.Options) { verified(o); o.ServerName = "lims01.example.org" }, nil},
+		{"pinned, whatever its name", own, pinned, nil},
+		{"another one than the pinned one", strange, pinned, []string{"not the one in"}},
 		{"unverified", serve(-time.Hour, "x"), func(o *lims.Options) { o.Encrypt = lims.EncryptUnverified }, nil},
 		{"old TLS where it is allowed", old, func(o *lims.Options) { verified(o); o.TLSMin = "1.0" }, nil},
 		{"for another name", serve(time.Hour, "lims01.example.org"), verified, []string{"for another name (lims01.example.org)"}},
@@ -181,6 +191,36 @@ func TestOracleCertificates(t *testing.T) {
 			}
 			told(t, err, test.words)
 		})
+	}
+}
+
+// Once the DBA has renewed an expired certificate, the same reader goes on.
+func TestOracleCertificateIsRenewed(t *testing.T) {
+	authority, err := tdstest.NewAuthority("the lab's own authority")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, authority.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var shown atomic.Pointer[tls.Certificate]
+	show := func(until time.Duration) {
+		c, err := authority.Certificate(time.Now().Add(until))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown.Store(&c)
+	}
+	show(-time.Hour)
+	w := newOracleWire(t, oratest.Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return shown.Load(), nil }}})
+	r := w.reader(t, func(o *lims.Options) { o.Encrypt, o.CAFile = lims.EncryptVerified, ca })
+	_, err = r.Now(t.Context())
+	told(t, err, []string{"not valid now", "renewed"})
+	show(time.Hour)
+	if _, err := r.Now(t.Context()); err != nil {
+		t.Errorf("after it was renewed: %v", err)
 	}
 }
 
