@@ -6,19 +6,34 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
+	"strconv"
+	"syscall"
 )
 
 // openToOthers is a secret's file that others can read.
 type openToOthers struct {
-	path string
-	mode os.FileMode
+	path  string
+	mode  os.FileMode
+	owner int
 }
 
 func (e *openToOthers) Error() string {
 	return fmt.Sprintf("others can read %s (mode %04o)", e.path, e.mode.Perm())
 }
 
-func (e *openToOthers) cure() string { return "type: chmod 600 " + e.path }
+// cure keeps the file readable for this account, which may not be its owner's; root may read it anyway.
+func (e *openToOthers) cure() string {
+	me := os.Geteuid()
+	if me == 0 || me == e.owner {
+		return "type: chmod 600 " + e.path
+	}
+	name := strconv.Itoa(me)
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf("type: chown %s %s && chmod 600 %s", name, e.path, e.path)
+}
 
 // readPrivate reads a file that only its owner may read. The mode is asked of the opened file,
 // so that what was checked is what is read.
@@ -33,7 +48,11 @@ func readPrivate(path string) ([]byte, error) {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, &openToOthers{path, info.Mode()}
+		owner := os.Geteuid()
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			owner = int(s.Uid)
+		}
+		return nil, &openToOthers{path, info.Mode(), owner}
 	}
 	return io.ReadAll(io.LimitReader(f, 64<<10))
 }

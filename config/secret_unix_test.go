@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -30,5 +31,17 @@ func obey(t *testing.T, told string) {
 	}
 	if out, err := exec.CommandContext(t.Context(), "chmod", "600", path).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", told, err, out)
+	}
+}
+
+// The command that mends a file leaves it readable for the account that needs it.
+func TestOpenSecretStaysReadable(t *testing.T) {
+	me := os.Geteuid()
+	if got := (&openToOthers{path: "/a", owner: me}).cure(); got != "type: chmod 600 /a" {
+		t.Errorf("one's own: %s", got)
+	}
+	got := (&openToOthers{path: "/a", owner: me + 1}).cure()
+	if chown := strings.Contains(got, "chown "); chown == (me == 0) || !strings.HasSuffix(got, "chmod 600 /a") {
+		t.Errorf("another one's, as uid %d: %s", me, got)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -60,6 +61,17 @@ whoop: {client_id: x, client_secret: plain, url: 'http://127.0.0.1:1'}
 	)
 	if status != exitConfig || strings.Contains(out, s.Reader.Password) {
 		t.Errorf("status %d, or it shows the password", status)
+	}
+	logins := len(s.Logins())
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := file(t, t.TempDir(), "limsbridge.yaml", strings.Replace(string(whole), "'"+s.Reader.Password+"'", "secret:never-stored", 1))
+	if told, status := command(t, "check", "--config", without); status != exitConfig || len(s.Logins()) != logins {
+		t.Errorf("without its password: status %d, %d more logins\n%s", status, len(s.Logins())-logins, told)
+	} else {
+		tellsAll(t, told, "left out lims not tried: lims.password cannot be had, see above")
 	}
 	s.Grant("orders")
 	second, _ := command(t, "check", "--config", path, "--show-sql") // now that the columns of orders are known

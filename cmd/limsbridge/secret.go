@@ -44,7 +44,7 @@ alone can read; a credential of systemd of the same name wins over them.`,
 			for _, path := range credentials(credentialStores, instance, args[0]) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the service takes %s instead, where its unit loads that: change or remove that one, too\n", path)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "stored; the configuration refers to it as secret:%s\n", args[0])
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "stored; the configuration refers to it as secret:%s, and limsbridge reload has a running service take it up at once\n", args[0])
 			return err
 		},
 	}, &cobra.Command{
