@@ -29,7 +29,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add(size-1, uint16(1), []byte("\x00"))                          // and is something else
 	f.Add(size-40, uint16(40), []byte(nil))                           // torn
 	f.Add(size-40, uint16(40), []byte("\n"))                          // torn, and gone on from there
-	f.Add(size, uint16(0), bytes.Repeat([]byte{0}, 512))              // a disk's zeros
+	f.Add(size, uint16(0), make([]byte, 512))                         // a disk's zeros
 	f.Add(size, uint16(0), lines[len(lines)-2])                       // the last event twice
 	f.Add(size, uint16(0), whole)                                     // everything twice
 	f.Add(uint16(len(lines[0])), uint16(len(lines[1])), []byte(nil))  // an event is missing
